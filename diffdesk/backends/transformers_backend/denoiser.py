@@ -1,0 +1,271 @@
+"""The `Denoiser` over a DiffusionGemma model of transformers: prompt in, a few numbers for each canvas position out.
+
+Logits, KV cache and self-conditioning stay on the device. Knows nothing of turns, sampling decisions or files.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.models.diffusion_gemma.modeling_diffusion_gemma import DiffusionGemmaForBlockDiffusion
+
+from diffdesk.backends.transformers_backend.cache import PrefixCache, common_prefix
+from diffdesk.backends.transformers_backend.failures import memory_errors_explained
+from diffdesk.backends.transformers_backend.images import ImageReader, PreparedImage
+from diffdesk.backends.transformers_backend.reduction import StepInputs, peaked_logits, reduce_logits
+from diffdesk.backends.transformers_backend.tokenizer import FastTokenizer
+from diffdesk.core.denoiser import Capabilities, Prompt, StepResult
+from diffdesk.core.errors import PromptError
+from diffdesk.core.messages import ImageRef
+from diffdesk.core.parameters import SamplerDefaults
+
+CPU_CHUNK = 256  # tokens of a prompt read between two looks at the stop button
+GPU_CHUNK = 2048
+
+
+class TransformersDenoiser:
+    """A loaded model. One request at a time, from one thread."""
+
+    def __init__(
+        self,
+        model: DiffusionGemmaForBlockDiffusion,
+        tokenizer: FastTokenizer,
+        images: ImageReader | None,
+        defaults: SamplerDefaults,
+        capabilities: Capabilities,
+    ) -> None:
+        self._loaded: DiffusionGemmaForBlockDiffusion | None = model
+        self._tokenizer = tokenizer
+        self._images = images
+        self._defaults = defaults
+        self._capabilities = capabilities
+        self._placeholder = int(model.config.image_token_id)
+        self._device: torch.device = model.model.decoder.embed_tokens.weight.device
+        self._dtype: torch.dtype = model.model.decoder.embed_tokens.weight.dtype
+        self.chunk = GPU_CHUNK if self._device.type == "cuda" else CPU_CHUNK
+        self._cache = PrefixCache(model.config.text_config)
+        self._keys: NDArray[np.int64] = np.zeros(0, np.int64)  # what the cache holds; see `common_prefix`
+        self._positions: Tensor | None = None
+        self._conditioning: Tensor | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @property
+    def defaults(self) -> SamplerDefaults:
+        return self._defaults
+
+    @property
+    def tokenizer(self) -> FastTokenizer:
+        return self._tokenizer
+
+    @property
+    def model(self) -> DiffusionGemmaForBlockDiffusion:
+        """What runs underneath; for measurements and comparisons."""
+        if self._loaded is None:
+            raise RuntimeError("the model is closed")
+        return self._loaded
+
+    def image_tokens(self, image: ImageRef) -> int:
+        """How many placeholder tokens this image takes; raises `PromptError` or `ImageError`."""
+        return self._reader().prepare(image).tokens
+
+    def _reader(self) -> ImageReader:
+        if self._images is None:
+            raise PromptError(
+                "This model can't see images",
+                self._capabilities.why_no_images,
+                "Remove the images, or choose a model that sees.",
+            )
+        return self._images
+
+    def prefill(self, prompt: Prompt, progress: Callable[[int, int], None]) -> int:
+        """Bring the KV cache to exactly `prompt`; see `Denoiser.prefill`."""
+        total = len(prompt.ids)
+        self._require_room(total)
+        prepared = [self._reader().prepare(one) for one in prompt.images]
+        keys = self._token_keys(prompt.ids, prepared)
+        self._end_canvas()
+        reused = self._cache.take_back(common_prefix(self._keys, keys))
+        self._keys = keys[:reused]
+        progress(reused, total)
+        for end in self._chunk_ends(keys, reused):
+            begin = len(self._keys)
+            self._encode(prompt.ids[begin:end], keys[begin:end], prepared)
+            progress(end, total)
+        self._cache.remember()
+        return reused
+
+    def start_canvas(self, ids: NDArray[np.int32], confidence: NDArray[np.float32] | None = None) -> None:
+        """Begin a canvas after the cached prefix; see `Denoiser.start_canvas`."""
+        begin = len(self._keys)
+        if not begin:
+            raise RuntimeError("a canvas needs a prompt before it")
+        self._end_canvas()
+        with torch.inference_mode(), memory_errors_explained("begin an answer"):
+            self._positions = torch.arange(begin, begin + len(ids), device=self._device).unsqueeze(0)
+            if confidence is not None:
+                sure = torch.from_numpy(confidence).to(self._device)
+                self._conditioning = peaked_logits(self._to_device(ids), sure, self._vocab_size, self._dtype)
+
+    def step(
+        self, canvas: NDArray[np.int32], temperature: float, uniforms: NDArray[np.float64], alternatives: int = 0
+    ) -> StepResult:
+        """One denoising step; see `Denoiser.step`. Raises `EngineError` where memory runs out or numbers overflow."""
+        if self._positions is None or self._positions.shape[1] != len(canvas):
+            raise RuntimeError("the canvas was not started, or with another length")
+        with torch.inference_mode(), memory_errors_explained("compute the next step"):
+            tokens = self._to_device(canvas)
+            logits = self.logits(tokens)
+            self._conditioning = None
+            drawn = torch.from_numpy(np.ascontiguousarray(uniforms)).to(self._device)
+            result = reduce_logits(logits[0], StepInputs(tokens, temperature, drawn, alternatives))
+            # `logits` now are the processed ones, which transformers hands to the next step in the weights' format.
+            self._conditioning = logits.to(self._dtype)
+        return result
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """float32[1, L, V] of the canvas int64[L] with the present self-conditioning; before the temperature."""
+        model = self.model
+        hidden = model.model(
+            past_key_values=self._cache.cache,
+            decoder_input_ids=tokens.unsqueeze(0),
+            decoder_position_ids=self._positions,
+            self_conditioning_logits=self._conditioning,
+        ).last_hidden_state
+        logits: Tensor = model.lm_head(hidden).to(torch.float32)
+        cap = float(model.final_logit_softcapping)
+        return logits.div_(cap).tanh_().mul_(cap)  # in place: each copy would be 256 MiB
+
+    def commit(self, ids: NDArray[np.int32]) -> None:
+        """Send committed tokens through the encoder; see `Denoiser.commit`."""
+        self._require_room(len(self._keys) + len(ids))
+        self._end_canvas()
+        self._encode(ids, self._token_keys(ids, []), [])
+        self._cache.remember()
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._end_canvas()
+        self._cache.clear()
+        self._loaded = None
+        self._keys = self._keys[:0]
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _end_canvas(self) -> None:
+        self._positions = self._conditioning = None
+
+    @property
+    def _vocab_size(self) -> int:
+        return self._tokenizer.vocab_size
+
+    def _require_room(self, tokens: int) -> None:
+        most = self._capabilities.context_length
+        canvas = self._capabilities.canvas_length
+        if not tokens:
+            raise PromptError("There is nothing to send", "The prompt is empty.", "Write something first.")
+        if tokens + canvas > most:
+            raise PromptError(
+                "The conversation is too long for this model",
+                f"It has {tokens:,} tokens, and the next piece of the answer needs {canvas:,}; "
+                f"the model holds {most:,}.",
+                "Begin a new conversation, or shorten this one.",
+            )
+
+    def _token_keys(self, ids: NDArray[np.int32], images: Sequence[PreparedImage]) -> NDArray[np.int64]:
+        """The token ids, with each image's placeholders replaced by its key; checks that both agree."""
+        keys = ids.astype(np.int64)
+        if keys.size and (keys.min() < 0 or keys.max() >= self._vocab_size):
+            raise ValueError("a token id outside the vocabulary")
+        if not images:
+            return keys
+        places = np.flatnonzero(keys == self._placeholder)
+        if len(places) != sum(one.tokens for one in images):
+            raise PromptError(
+                "The images don't fit the prompt",
+                f"There are {len(places)} places for {sum(one.tokens for one in images)} pieces of images.",
+                "Remove the images and add them again.",
+            )
+        keys[places] = np.repeat([one.key for one in images], [one.tokens for one in images])
+        return keys
+
+    def _chunk_ends(self, keys: NDArray[np.int64], begin: int) -> list[int]:
+        """Where to pause while reading from `begin` on; never inside an image, whose tokens see each other."""
+        ends: list[int] = []
+        total = len(keys)
+        while begin < total:
+            end = min(begin + self.chunk, total)
+            while end < total and keys[end] < 0 and keys[end - 1] < 0:
+                end += 1
+            ends.append(end)
+            begin = end
+        return ends
+
+    def _encode(self, ids: NDArray[np.int32], keys: NDArray[np.int64], prepared: Sequence[PreparedImage]) -> None:
+        """Append tokens to the KV cache; whole images only. If that fails, the cache is empty afterwards."""
+        begin, count = len(self._keys), len(ids)
+        seen = np.concatenate([self._keys, keys])
+        try:
+            with torch.inference_mode(), memory_errors_explained("read the prompt"):
+                encoder = self.model.model.encoder
+                positions = torch.arange(begin, begin + count, device=self._device).unsqueeze(0)
+                features = self._features(keys, prepared)
+                # Masks as `generate` makes them. It numbers tokens from the cache's first on, so the kinds (1 = image)
+                # of all tokens seen so far are given, not only those of this chunk.
+                kinds = torch.from_numpy((seen < 0).astype(np.int32)).unsqueeze(0).to(self._device)
+                masks = encoder.create_masks_for_generate(
+                    config=self.model.config,
+                    inputs_embeds=torch.empty((1, count, 0), dtype=self._dtype, device=self._device),
+                    attention_mask=None,
+                    past_key_values=self._cache.cache,
+                    position_ids=positions,
+                    mm_token_type_ids=None if features is None else kinds,
+                )
+                encoder(
+                    input_ids=self._to_device(ids).unsqueeze(0),
+                    attention_mask=masks,
+                    position_ids=positions,
+                    past_key_values=self._cache.cache,
+                    mm_encoder_outputs=None if features is None else {"image": features},
+                )
+        except BaseException:
+            # Some layers may have the new tokens and others not.
+            self._cache.clear()
+            self._keys = self._keys[:0]
+            raise
+        self._keys = seen
+
+    def _features(
+        self, keys: NDArray[np.int64], prepared: Sequence[PreparedImage]
+    ) -> BaseModelOutputWithPooling | None:
+        """The soft tokens of the images in a chunk, in their order; None where there are none."""
+        runs = _image_runs(keys)
+        if not runs:
+            return None
+        by_key = {one.key: one for one in prepared}
+        encoder = self.model.model.encoder
+        parts = [
+            encoder.get_image_features(
+                by_key[key].pixels.to(self._device), by_key[key].positions.to(self._device), return_dict=True
+            ).pooler_output
+            for key in runs
+        ]
+        return BaseModelOutputWithPooling(pooler_output=torch.cat(parts))
+
+    def _to_device(self, ids: NDArray[np.int32]) -> Tensor:
+        return torch.from_numpy(ids.astype(np.int64)).to(self._device)
+
+
+def _image_runs(keys: NDArray[np.int64]) -> list[int]:
+    """The key of each image in a stretch of token keys, in order; text stands between two that are the same."""
+    starts = np.flatnonzero((keys < 0) & (keys != np.concatenate([[0], keys[:-1]])))
+    return [int(keys[at]) for at in starts]

@@ -1,0 +1,63 @@
+"""The command line's words and options, and nothing of what they do."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from diffdesk import __version__
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``diffdesk``; without a subcommand the window opens."""
+    parser = argparse.ArgumentParser(
+        prog="diffdesk",
+        description="A desktop program for DiffusionGemma. Without a command it opens its window.",
+    )
+    parser.add_argument("--version", action="version", version=f"DiffDesk {__version__}")
+    _add_profile(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_ask(commands)
+    doctor = commands.add_parser("doctor", help="tell versions, hardware, models, and what is missing")
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    bench = commands.add_parser("bench", help="measure").add_subparsers(dest="bench", required=True, metavar="WHAT")
+    step = bench.add_parser("step", help="milliseconds a denoising step")
+    _add_model(step)
+    step.add_argument("--canvases", type=int, default=8, help="canvases to denoise (default: 8)")
+    step.add_argument("--json", action="store_true", help="print one JSON object")
+    window = bench.add_parser("window", help="the window's start and its smoothness at 190 drafts a second")
+    window.add_argument("--seconds", type=float, default=10.0, help="how long drafts arrive (default: 10)")
+    window.add_argument("--rate", type=int, default=190, help="drafts a second (default: 190)")
+    window.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="keep everything in FOLDER")
+    parser.add_argument("--temp-profile", action="store_true", help="keep everything in a folder deleted at the end")
+    parser.add_argument("--verbose", action="store_true", help="write more into the log")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, metavar="FOLDER", help="a checkpoint folder (default: the starter model)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16 (default: auto)")
+
+
+def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    ask = commands.add_parser("ask", help="ask or correct once, and print the answer")
+    ask.add_argument("text", nargs="?", default="", help="what to say; - reads the standard input")
+    ask.add_argument(
+        "--image", type=Path, action="append", default=[], metavar="FILE", help="an image; may be repeated"
+    )
+    ask.add_argument("--system", default="", help="system prompt")
+    ask.add_argument(
+        "--task", choices=("auto", "chat", "correct"), default="auto", help="default: what the model is for"
+    )
+    ask.add_argument("--thinking", action="store_true", help="let the model think first")
+    ask.add_argument("--canvases", type=int, help="room for the answer, in canvases")
+    ask.add_argument("--steps", type=int, help="most denoising steps a canvas")
+    ask.add_argument("--entropy-bound", type=float, help="nats of joint entropy accepted a step")
+    ask.add_argument("--seed", type=int, help="makes the answer repeatable")
+    ask.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    _add_model(ask)

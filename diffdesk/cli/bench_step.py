@@ -1,0 +1,67 @@
+"""``diffdesk bench step``: what one denoising step costs, on the model and machine at hand."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+
+from diffdesk.core.events import Finished
+from diffdesk.core.messages import Message, Role
+from diffdesk.core.parameters import GenerationParameters
+from diffdesk.core.requests import RunRequest, TaskKind
+from diffdesk.core.trace import CanvasClosed, StepDelta
+from diffdesk.engine.client import EngineClient
+from diffdesk.paths import Places
+from diffdesk.services.models import spec_of
+
+_NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie rnoon rises be hind the hills. "
+_QUESTION = "Explain in a few paragraphs why the sky is blue."
+
+
+def bench_step(arguments: argparse.Namespace, places: Places) -> int:
+    """Denoise a number of canvases with a fixed seed and print the figures; returns the exit code."""
+    client = EngineClient(places.logs)
+    try:
+        spec = spec_of(arguments.model, device=arguments.device, precision=arguments.precision)
+        info = client.load(spec, lambda stage, share: None)
+        kind = TaskKind.CHAT if info.can_chat else TaskKind.CORRECT
+        text = _QUESTION if info.can_chat else _NOISY * arguments.canvases
+        parameters = GenerationParameters(canvases=arguments.canvases, seed=1)
+        request = RunRequest(kind, (Message(Role.USER, text),), parameters)
+        for _ in client.run(request):  # warms caches and kernels; not measured
+            pass
+        steps: list[float] = []
+        canvases: list[int] = []
+        memory, rate = info.memory_bytes, 0.0
+        for event in client.run(request):
+            memory = max(memory, client.memory_bytes)
+            if isinstance(event, StepDelta):
+                steps.append(event.milliseconds)
+            elif isinstance(event, CanvasClosed):
+                canvases.append(event.steps)
+            elif isinstance(event, Finished):
+                if event.error is not None:
+                    raise event.error
+                rate = event.stats.tokens_per_second
+    finally:
+        client.close()
+    figures = {
+        "ms_per_step_median": round(statistics.median(steps), 3),
+        "steps_per_canvas": round(statistics.mean(canvases), 2),
+        "tokens_per_second": round(rate, 2),
+        "peak_memory_bytes": memory,
+        "backend": info.backend,
+        "device": info.device,
+    }
+    if arguments.json:
+        json.dump(figures, sys.stdout)
+        print()
+    else:
+        print(f"{info.name} on {info.device} ({info.backend}, {info.precision})")
+        print(f"{figures['ms_per_step_median']} ms a step (median of {len(steps)})")
+        print(f"{figures['steps_per_canvas']} steps a canvas ({len(canvases)} canvases)")
+        print(f"{figures['tokens_per_second']} tokens a second, prompt included")
+        print(f"{memory / 2**20:,.0f} MiB at most")
+    return 0

@@ -1,0 +1,1 @@
+"""What DiffDesk is about, free of Qt, torch, files and processes: numpy and the standard library only."""

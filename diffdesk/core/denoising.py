@@ -1,0 +1,147 @@
+"""One canvas from its first content to rest: the inner loop that every task and every local backend shares.
+
+A generator of trace events; what it returns is the outcome. It shows the argmax canvas of each step, as DiffusionGemma
+does, and never touches anything of the size of the vocabulary.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffdesk.core.canvas_states import classify
+from diffdesk.core.denoiser import Denoiser, StepResult
+from diffdesk.core.errors import Cancelled
+from diffdesk.core.sampler import Draws, SamplerSettings, StableAndConfident, accept, temperature_at
+from diffdesk.core.trace import CanvasOpened, Region, StepDelta, quantise_entropy
+
+NOISE_ENTROPY = 1.0  # nats: a canvas still above this at its last step, on average, has not become text
+
+
+class CanvasView(Protocol):
+    """How a canvas reads: a task knows what its positions stand for."""
+
+    def regions(self, ids: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """What each position of int32[L] belongs to: a `Region`, uint8[L]."""
+
+    def pieces(self, ids: NDArray[np.int32], positions: NDArray[np.int64]) -> tuple[str, ...]:
+        """The text of n tokens int32[n] at their positions int64[n]."""
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasStart:
+    """How a canvas begins.
+
+    Attributes:
+        index, of: which canvas of how many, `index` from 0.
+        ids: int32[L], noise or a draft.
+        confidence: float32[L] for self-conditioning on a draft, or None.
+        is_warm: the ids are a draft.
+    """
+
+    index: int
+    of: int
+    ids: NDArray[np.int32]
+    confidence: NDArray[np.float32] | None = None
+    is_warm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasOutcome:
+    """How a canvas ended.
+
+    Attributes:
+        ids: int32[L], the argmax canvas of the last step.
+        steps: denoising steps taken.
+        is_settled: False if it is still mostly noise.
+        is_cancelled: the user stopped it; `ids` is what was visible.
+        evidence: float32[L], mean over the steps of the probability (temperature 1) of the token in `ids`, counted
+            only in steps whose argmax it was: how steadily the model held to it.
+        seconds: wall time of the steps.
+    """
+
+    ids: NDArray[np.int32]
+    steps: int
+    is_settled: bool
+    is_cancelled: bool
+    evidence: NDArray[np.float32]
+    seconds: float
+
+
+class _Evidence:
+    """Keeps argmax and its probability of every step, to say at the end how steadily each token was held."""
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
+
+    def add(self, result: StepResult) -> None:
+        self._steps.append((result.argmax, result.probability))
+
+    def of(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        total = np.zeros(ids.shape, np.float32)
+        for argmax, probability in self._steps:
+            total += np.where(argmax == ids, probability, np.float32(0))
+        return total / np.float32(max(1, len(self._steps)))
+
+
+def denoise(
+    denoiser: Denoiser,
+    start: CanvasStart,
+    settings: SamplerSettings,
+    draws: Draws,
+    view: CanvasView,
+    is_cancelled: Callable[[], bool],
+) -> Generator[CanvasOpened | StepDelta, None, CanvasOutcome]:
+    """Denoise one canvas; yields what becomes visible and returns the outcome.
+
+    A cancel is seen before the next step; `Cancelled` raised inside a backend counts as one.
+    """
+    visible, canvas = start.ids, start.ids
+    evidence, seconds, step, disorder = _Evidence(), 0.0, 0, 0.0
+    kept_before = np.zeros(canvas.shape, np.bool_)
+    is_done = StableAndConfident(settings.stability, settings.confidence)
+    pieces = view.pieces(start.ids, np.arange(start.ids.size))
+    yield CanvasOpened(start.index, start.of, settings.steps, start.ids, pieces, is_warm=start.is_warm)
+    denoiser.start_canvas(start.ids, start.confidence)
+    for step in range(1, settings.steps + 1):
+        if is_cancelled():
+            return CanvasOutcome(visible, step - 1, False, True, evidence.of(visible), seconds)
+        began, temperature = time.perf_counter(), temperature_at(step, settings)
+        try:
+            result = denoiser.step(canvas, temperature, draws.uniforms(canvas.size))
+        except Cancelled:
+            return CanvasOutcome(visible, step - 1, False, True, evidence.of(visible), seconds)
+        kept = accept(result.entropy, settings.entropy_bound)
+        canvas = np.where(kept, result.sampled, draws.noise(canvas.size)).astype(np.int32)
+        took = time.perf_counter() - began
+        seconds += took
+        evidence.add(result)
+        regions = view.regions(result.argmax)
+        changed = np.flatnonzero(result.argmax != visible)
+        yield StepDelta(
+            canvas=start.index,
+            step=step,
+            temperature=temperature,
+            milliseconds=took * 1000.0,
+            positions=changed.astype(np.uint16),
+            ids=result.argmax[changed],
+            pieces=view.pieces(result.argmax[changed], changed),
+            entropy=quantise_entropy(result.entropy),
+            states=classify(result.argmax, visible, result.entropy, kept, kept_before),
+            regions=regions,
+        )
+        visible, kept_before = result.argmax, kept
+        disorder = _mean_before_end(result.entropy, regions)
+        if is_done(result.argmax, result.entropy):
+            break
+    return CanvasOutcome(visible, step, disorder < NOISE_ENTROPY, False, evidence.of(visible), seconds)
+
+
+def _mean_before_end(entropy: NDArray[np.float32], regions: NDArray[np.uint8]) -> float:
+    kept = entropy[regions != Region.AFTER_END]
+    return float(kept.mean()) if kept.size else 0.0

@@ -1,0 +1,52 @@
+"""What is said: messages, the images that hang on them, and the pieces of a prompt.
+
+Knows nothing of tokens ids of a particular model, of files' contents or of the store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class Role(StrEnum):
+    """Who speaks."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image file that belongs to a message.
+
+    Attributes:
+        path: where the file lies; read only when it is needed.
+        name: what the user called it.
+        is_frame: one of several frames of a video; encoded with fewer soft tokens.
+        stamp: ``mm:ss`` of a video frame, written before it; empty for a still.
+    """
+
+    path: Path
+    name: str = ""
+    is_frame: bool = False
+    stamp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation.
+
+    Attributes:
+        role: who speaks.
+        text: the words; for the assistant the answer without its thought.
+        images: images of the turn, in order; they come before the text.
+        thought: the assistant's reasoning; never sent back to the model.
+    """
+
+    role: Role
+    text: str
+    images: tuple[ImageRef, ...] = field(default=())
+    thought: str = ""

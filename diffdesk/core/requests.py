@@ -1,0 +1,173 @@
+"""What can be asked of an engine, and what it says of a model: plain data with a JSON form.
+
+A run request names messages and parameters; how they become a prompt is the matter of a task. Knows nothing of pipes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from diffdesk.core.errors import ProtocolError
+from diffdesk.core.messages import ImageRef, Message, Role
+from diffdesk.core.parameters import GenerationParameters, SamplerDefaults
+
+
+class TaskKind(StrEnum):
+    """What a run is for."""
+
+    CHAT = "chat"
+    CORRECT = "correct"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One run. For `CORRECT` the last message's text is the draft."""
+
+    task: TaskKind
+    messages: tuple[Message, ...]
+    parameters: GenerationParameters = field(default_factory=GenerationParameters)
+
+    def to_json(self) -> dict[str, object]:
+        """As a JSON object."""
+        return {
+            "task": self.task.value,
+            "messages": [message_to_json(one) for one in self.messages],
+            "parameters": self.parameters.to_json(),
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, object]) -> RunRequest:
+        """From a JSON object; raises `ProtocolError` where it isn't one, `SettingError` for a bad value."""
+        messages, parameters = data.get("messages"), data.get("parameters")
+        if not isinstance(messages, Sequence) or not isinstance(parameters, Mapping):
+            raise ProtocolError("a run request without messages or parameters")
+        try:
+            task = TaskKind(str(data.get("task")))
+            said = tuple(message_from_json(one) for one in messages)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ProtocolError(f"a run request can't be read: {error!r}") from error
+        return RunRequest(task, said, GenerationParameters.from_json(parameters))
+
+
+def message_to_json(message: Message) -> dict[str, object]:
+    """A message as a JSON object; images by path."""
+    images = [{**asdict(one), "path": str(one.path)} for one in message.images]
+    return {"role": message.role.value, "text": message.text, "thought": message.thought, "images": images}
+
+
+def message_from_json(data: Mapping[str, object]) -> Message:
+    """The message that `message_to_json` described."""
+    images = data.get("images", [])
+    if not isinstance(images, Sequence):
+        raise ProtocolError("a message's images are no list")
+    return Message(
+        role=Role(str(data["role"])),
+        text=str(data["text"]),
+        images=tuple(
+            ImageRef(Path(str(one["path"])), str(one["name"]), bool(one["is_frame"]), str(one["stamp"]))
+            for one in images
+        ),
+        thought=str(data.get("thought", "")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Which model to load and how. `backend` is a name of the registry; empty chooses by the folder's contents."""
+
+    path: Path
+    backend: str = ""
+    device: str = "auto"
+    precision: str = "auto"
+
+    def to_json(self) -> dict[str, str]:
+        """As a JSON object."""
+        return {
+            "path": str(self.path),
+            "backend": self.backend,
+            "device": self.device,
+            "precision": self.precision,
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, object]) -> ModelSpec:
+        """From a JSON object."""
+        return ModelSpec(Path(str(data["path"])), str(data["backend"]), str(data["device"]), str(data["precision"]))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a window needs to know of a loaded model.
+
+    Attributes:
+        name: for people.
+        path: its folder or file.
+        backend: which backend runs it.
+        device, precision: as in `Capabilities`.
+        parameters: number of weights, 0 if unknown.
+        canvas_length, context_length: in tokens.
+        can_chat: False for a model that is made for correction only.
+        can_see_images: whether images may be sent to it.
+        why_no_images: one sentence where they may not.
+        defaults: the sampler settings that came with it.
+        memory_bytes: resident memory after loading.
+        load_seconds: how long loading took.
+    """
+
+    name: str
+    path: str
+    backend: str
+    device: str
+    precision: str
+    parameters: int
+    canvas_length: int
+    context_length: int
+    can_chat: bool
+    can_see_images: bool
+    why_no_images: str
+    defaults: SamplerDefaults = field(default_factory=SamplerDefaults)
+    memory_bytes: int = 0
+    load_seconds: float = 0.0
+
+    def to_json(self) -> dict[str, object]:
+        """As a JSON object."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, object]) -> ModelInfo:
+        """From a JSON object."""
+        return ModelInfo(
+            name=str(data["name"]),
+            path=str(data["path"]),
+            backend=str(data["backend"]),
+            device=str(data["device"]),
+            precision=str(data["precision"]),
+            parameters=int(str(data["parameters"])),
+            canvas_length=int(str(data["canvas_length"])),
+            context_length=int(str(data["context_length"])),
+            can_chat=bool(data["can_chat"]),
+            can_see_images=bool(data["can_see_images"]),
+            why_no_images=str(data["why_no_images"]),
+            defaults=_defaults_from(data["defaults"]),
+            memory_bytes=int(str(data["memory_bytes"])),
+            load_seconds=float(str(data["load_seconds"])),
+        )
+
+
+def _defaults_from(data: object) -> SamplerDefaults:
+    if not isinstance(data, Mapping):
+        raise ProtocolError("a model's sampler settings are no object")
+    ends = data["end_ids"]
+    return SamplerDefaults(
+        steps=int(data["steps"]),
+        t_max=float(data["t_max"]),
+        t_min=float(data["t_min"]),
+        entropy_bound=float(data["entropy_bound"]),
+        confidence=float(data["confidence"]),
+        stability=int(data["stability"]),
+        end_ids=tuple(int(one) for one in ends),
+        pad_id=int(data["pad_id"]),
+    )

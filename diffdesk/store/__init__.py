@@ -1,0 +1,33 @@
+"""What is kept between two starts: conversations, messages, recordings of runs, attachments, small state.
+
+The only place that knows SQLite. Everything else talks to a `Store` and gets frozen rows.
+"""
+
+from __future__ import annotations
+
+from diffdesk.store.database import set_aside
+from diffdesk.store.facade import Store
+from diffdesk.store.failures import DamagedStoreError, NewerStoreError
+from diffdesk.store.rows import (
+    AttachmentRow,
+    ConversationRow,
+    DraftRow,
+    MessageRow,
+    MessageState,
+    RunRow,
+    SearchHit,
+)
+
+__all__ = [
+    "AttachmentRow",
+    "ConversationRow",
+    "DamagedStoreError",
+    "DraftRow",
+    "MessageRow",
+    "MessageState",
+    "NewerStoreError",
+    "RunRow",
+    "SearchHit",
+    "Store",
+    "set_aside",
+]

@@ -1,0 +1,388 @@
+"""Joins the window to the lanes: each thing the user wants becomes work for the store, the engine or the pool.
+
+Holds which conversation is open and the settings of the next run; everything else lies with the presenters.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from diffdesk.core.errors import UserError
+from diffdesk.core.messages import Role
+from diffdesk.core.parameters import GenerationParameters
+from diffdesk.core.requests import TaskKind
+from diffdesk.core.trace import TraceEvent
+from diffdesk.paths import Places, resource_dir
+from diffdesk.store import ConversationRow, MessageRow, MessageState, Store
+from diffdesk.ui.answering import Answering
+from diffdesk.ui.canvas import ReplayDialog
+from diffdesk.ui.image_presenter import ImagePresenter
+from diffdesk.ui.library_presenter import LibraryPresenter
+from diffdesk.ui.main_window import MainWindow
+from diffdesk.ui.model_presenter import STATE_MODEL, ModelPresenter
+from diffdesk.ui.rows import error_view, image_view, message_view
+from diffdesk.ui.theme import ThemeKeeper
+from diffdesk.ui.views import ErrorView, ImageView, ModelState, ModelView, Place
+from diffdesk.workers.engine_lane import EngineLane
+from diffdesk.workers.file_pool import FilePool
+from diffdesk.workers.relay import Relay
+from diffdesk.workers.store_lane import StoreLane
+
+log = logging.getLogger(__name__)
+STATE_PARAMETERS, STATE_LAYOUT, STATE_OPEN, STATE_VIEW = "parameters", "layout", "open_conversation", "view"
+WELCOME_LINE = (
+    "The starter model corrects English text on this machine. A full DiffusionGemma also chats, knows other "
+    "languages and sees images; it needs a graphics card with 24 GB or more, or patience."
+)
+_DRAFT_MILLISECONDS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What is needed to show a conversation."""
+
+    conversation: ConversationRow
+    rows: list[MessageRow]
+    draft: str
+    images: tuple[ImageView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question and its empty answer, both in the store."""
+
+    conversation: ConversationRow
+    answer: MessageRow
+    rows: list[MessageRow]
+
+
+class Controller(QObject):
+    """The program behind the window."""
+
+    closed = Signal()
+
+    def __init__(self, window: MainWindow, themes: ThemeKeeper, places: Places) -> None:
+        super().__init__(window)
+        self._window = window
+        self._themes = themes
+        self._relay = Relay(self)
+        self._relay.failed.connect(self._on_failed)
+        self._relay.broke.connect(self.show_bug)
+        self.store = StoreLane(places.data, self._relay, self)
+        self.engine = EngineLane(places.logs, self)
+        self.engine.broke.connect(self.show_bug)
+        self._pool = FilePool(self._relay, parent=self)
+        self.models = ModelPresenter(window, self.engine, self._pool, self.store)
+        self.answering = Answering(window, self.engine, self.store, self._pool, self.models)
+        self._images = ImagePresenter(window, self._pool, self.store)
+        self._library = LibraryPresenter(window, self.store, self._pool)
+        self._parameters = GenerationParameters()
+        self._place = TaskKind.CORRECT
+        self._draft = QTimer(self, interval=_DRAFT_MILLISECONDS, singleShot=True)
+        self._draft.timeout.connect(self._keep_draft)
+        self._draft_text = ""
+        self._is_closing = False
+        self.is_closed = False  # all lanes have ended
+        self._connect()
+
+    def _connect(self) -> None:
+        window = self._window
+        window.sent.connect(self._on_sent)
+        window.new_requested.connect(self._on_new_requested)
+        window.conversation_opened.connect(self.open)
+        window.conversation_deleted.connect(self._on_deleted)
+        window.images_offered.connect(self._images.offer)
+        window.parameters_changed.connect(self._on_parameters_changed)
+        window.model_chosen.connect(self.models.choose)
+        window.unload_requested.connect(self.models.unload)
+        window.regenerate_requested.connect(self._on_regenerate_requested)
+        window.edit_requested.connect(self._on_edit_requested)
+        window.version_requested.connect(self._on_version_requested)
+        window.replay_requested.connect(self._on_replay_requested)
+        window.sample_requested.connect(self._on_sample_requested)
+        window.draft_changed.connect(self._on_draft_changed)
+        window.view_option_changed.connect(self._on_view_option_changed)
+        window.closed.connect(self.close)
+        self.models.changed.connect(self._on_model_changed)
+        self.answering.ended.connect(self._on_answered)
+
+    def start(self) -> None:
+        """Open the store and what was open last, and load the model; called once the window is on the screen."""
+        self._window.set_welcome_line(WELCOME_LINE)
+        self._window.set_parameters(self._parameters, None)
+
+        def work(store: Store) -> tuple[dict[str, object], int, str, dict[str, object], dict[str, object]]:
+            return (
+                store.state(STATE_PARAMETERS, {}),
+                store.state(STATE_OPEN, 0),
+                store.state(STATE_MODEL, ""),
+                store.state(STATE_LAYOUT, {}),
+                store.state(STATE_VIEW, {}),
+            )
+
+        def done(found: tuple[dict[str, object], int, str, dict[str, object], dict[str, object]]) -> None:
+            parameters, conversation, model, layout, view = found
+            self._restore(parameters, layout, view)
+            self._library.refresh()
+            if conversation:
+                self.open(conversation)
+            else:
+                self._window.show_welcome(True)
+            self.models.choose(Path(model) if model else None, is_start=True)
+
+        def failed(error: UserError) -> None:
+            self._on_failed(error)
+            self._window.show_welcome(True)
+            self.models.choose(None, is_start=True)
+
+        self.store.submit(work, done, failed)
+
+    def _restore(self, parameters: dict[str, object], layout: dict[str, object], view: dict[str, object]) -> None:
+        try:
+            self._parameters = GenerationParameters.from_json(parameters)
+        except UserError:  # settings of another version: the defaults are better than a refusal to start
+            log.warning("kept settings could not be read")
+        self._window.set_parameters(self._parameters, None)
+        if layout:
+            self._window.restore_layout(layout)
+        for name, value in view.items():
+            self._window.apply_view_option(name, value)
+
+    # Conversations
+
+    def open(self, conversation: int) -> None:
+        """Show a conversation."""
+        if conversation == self._library.current:
+            return
+
+        def work(store: Store) -> _Opened:
+            row = store.conversation(conversation)
+            draft = store.draft(conversation)
+            images = tuple(image_view(store.attachment(key)) for key, _ in draft.attachments)
+            store.set_state(STATE_OPEN, conversation)
+            return _Opened(row, store.branch(conversation), draft.text, images)
+
+        self._keep_draft()
+        self.store.submit(work, self._on_opened)
+
+    def _on_opened(self, opened: _Opened) -> None:
+        if opened.conversation.deleted is not None:
+            self._on_new_requested()
+            return
+        self._library.current = opened.conversation.id
+        self._place = opened.conversation.place
+        self._show(opened.conversation, opened.rows)
+        self._window.set_composer(opened.draft, opened.images)
+        self._library.refresh()
+
+    def _show(self, conversation: ConversationRow, rows: Sequence[MessageRow]) -> None:
+        self.answering.hide()
+        views = [message_view(row) for row in rows]
+        self._window.show_conversation(conversation.title or "Untitled", Place(conversation.place), views)
+        self._window.show_welcome(not views)
+        self._images.fill(views)
+        if any(row.id == self.answering.message_id for row in rows):
+            self.answering.show()
+
+    def _on_new_requested(self) -> None:
+        self._keep_draft()
+        self._library.current = None
+        self.answering.hide()
+        self._window.show_conversation("", Place(self._place), [])
+        self._window.clear_composer()
+        self._window.show_welcome(True)
+        self._library.refresh()
+        self.store.submit(lambda store: store.set_state(STATE_OPEN, 0))
+
+    def _on_deleted(self, conversation: int) -> None:
+        self._library.delete(conversation)
+        if conversation == self._library.current:
+            self._on_new_requested()
+
+    # Questions and answers
+
+    def _on_sent(self, place: str, text: str, images: tuple[ImageView, ...]) -> None:
+        if self.answering.is_busy:
+            return
+        kind, current = TaskKind(place), self._library.current
+        model, parameters = self.models.view.name, self._parameters
+
+        def work(store: Store) -> _Asked:
+            row = store.new_conversation(kind, model=model) if current is None else store.conversation(current)
+            store.add_message(
+                row.id,
+                Role.USER,
+                text,
+                parent_id=row.leaf,
+                attachments=[(one.key, one.name) for one in images],
+                state=MessageState.SENT,
+            )
+            store.save_draft(row.id if current is not None else kind, "")
+            return _with_answer(store, row.id, model, parameters)
+
+        def failed(error: UserError) -> None:
+            self._window.set_composer(text, images)
+            self._on_failed(error)
+
+        self._draft.stop()
+        self._draft_text = ""
+        self._window.clear_composer()
+        self.store.submit(work, lambda asked: self._on_asked(asked, kind), failed)
+
+    def _on_asked(self, asked: _Asked, kind: TaskKind) -> None:
+        """Question and empty answer are durable: show them and begin."""
+        is_new = self._library.current != asked.conversation.id
+        self._library.current = asked.conversation.id
+        if is_new:
+            self.store.submit(lambda store: store.set_state(STATE_OPEN, asked.conversation.id))
+        self._show(asked.conversation, asked.rows)
+        self._library.refresh()
+        self.answering.begin(asked.answer, asked.rows[:-1], kind, self._parameters)
+
+    def _on_regenerate_requested(self, message: int) -> None:
+        model, parameters = self.models.view.name, self._parameters
+
+        def work(store: Store) -> _Asked:
+            row = store.message(message)
+            if row.parent_id is None:
+                raise LookupError(f"answer {message} has no question")
+            store.set_leaf(row.conversation_id, row.parent_id)
+            return _with_answer(store, row.conversation_id, model, parameters)
+
+        self._ask_again(work)
+
+    def _on_edit_requested(self, message: int, text: str) -> None:
+        model, parameters = self.models.view.name, self._parameters
+
+        def work(store: Store) -> _Asked:
+            row = store.message(message)
+            files = [(one.sha256, one.name) for one in row.attachments]
+            store.add_message(row.conversation_id, Role.USER, text, parent_id=row.parent_id, attachments=files)
+            return _with_answer(store, row.conversation_id, model, parameters)
+
+        self._ask_again(work)
+
+    def _ask_again(self, work: Callable[[Store], _Asked]) -> None:
+        if not self.answering.is_busy:
+            self.store.submit(work, lambda asked: self._on_asked(asked, asked.conversation.place))
+
+    def _on_version_requested(self, message: int, step: int) -> None:
+        def work(store: Store) -> _Opened:
+            versions = store.siblings(message)
+            here = next(index for index, row in enumerate(versions) if row.id == message)
+            chosen = versions[max(0, min(len(versions) - 1, here + step))]
+            store.set_leaf(chosen.conversation_id, store.tip(chosen.id))
+            conversation = store.conversation(chosen.conversation_id)
+            return _Opened(conversation, store.branch(conversation.id), "", ())
+
+        self.store.submit(work, lambda opened: self._show(opened.conversation, opened.rows))
+
+    def _on_answered(self, row: MessageRow) -> None:
+        self._library.refresh()
+
+    def _on_replay_requested(self, message: int) -> None:
+        def done(events: list[TraceEvent]) -> None:
+            if events:
+                ReplayDialog(events, self._themes, self._window).open()
+            else:
+                self._window.show_toast("This answer has no recording", "", lambda: None)
+
+        self.store.submit(lambda store: store.trace(message), done)
+
+    # The composer
+
+    def _on_sample_requested(self, which: str) -> None:
+        folder = resource_dir() / "samples"
+        if which == "image":
+            self._images.offer([folder / "sample.png"], lambda view: self._on_sent(TaskKind.CORRECT, "", (view,)))
+            return
+        self._pool.submit(
+            lambda: (folder / "sample.txt").read_text(encoding="utf-8").strip(),
+            lambda text: self._on_sent(TaskKind.CORRECT, text, ()),
+        )
+
+    def _on_draft_changed(self, text: str) -> None:
+        self._draft_text = text
+        self._draft.start()
+
+    def _keep_draft(self) -> None:
+        """What is typed but not sent survives a crash and a change of conversation."""
+        if self._draft.isActive() or self._draft_text:
+            self._draft.stop()
+            current, text = self._library.current, self._draft_text
+            if current is not None:
+                self.store.submit(lambda store: store.save_draft(current, text))
+
+    # Settings and models
+
+    def _on_parameters_changed(self, parameters: GenerationParameters) -> None:
+        self._parameters = parameters
+        self.store.submit(lambda store: store.set_state(STATE_PARAMETERS, parameters.to_json()))
+
+    def _on_view_option_changed(self, name: str, value: object) -> None:
+        def work(store: Store) -> None:
+            store.set_state(STATE_VIEW, {**store.state(STATE_VIEW, {}), name: value})
+
+        self.store.submit(work)
+
+    def _on_model_changed(self, view: ModelView) -> None:
+        if view.state is ModelState.READY and view.info is not None:
+            self._window.set_parameters(self._parameters, view.info.defaults)
+            if not view.info.can_chat and self._library.current is None:
+                self._window.set_place(Place.CORRECT)
+
+    # Errors and the end
+
+    def _on_failed(self, error: UserError) -> None:
+        log.info("told the user: %s", error.title)
+        self._window.show_banner(error_view(error), "error", [])
+
+    def show_bug(self, error: Exception) -> None:
+        """Tell the user of a mistake of the program's, with a copyable report."""
+        report = "".join(traceback.format_exception(error))
+        log.error("bug: %s", report)
+        view = ErrorView(
+            "Something went wrong in the program",
+            f"This is a bug ({type(error).__name__}). Your conversations are kept.",
+            "Copy the report and send it to the makers.",
+            report,
+        )
+        self._window.show_banner(view, "error", [])
+
+    def close(self) -> None:
+        """End the lanes; what is at work is kept as far as it came."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        self._keep_draft()
+        layout = self._window.save_layout()
+        self.store.submit(lambda store: store.set_state(STATE_LAYOUT, layout))
+        self.models.close()
+        self.answering.close()
+        self.engine.close()
+        self.store.submit(lambda store: store.purge_deleted())
+        self._pool.close()
+        self.store.close()
+        self.is_closed = True
+        self.closed.emit()
+
+
+def _with_answer(store: Store, conversation: int, model: str, parameters: GenerationParameters) -> _Asked:
+    """Add an empty answer below the conversation's leaf."""
+    leaf = store.conversation(conversation).leaf
+    answer = store.add_message(
+        conversation,
+        Role.ASSISTANT,
+        "",
+        parent_id=leaf,
+        state=MessageState.STREAMING,
+        model=model,
+        parameters=parameters,
+    )
+    return _Asked(store.conversation(conversation), answer, store.branch(conversation))

@@ -1,0 +1,87 @@
+"""What may be dropped on the window, and the sheet that says so while something hovers over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from diffdesk.ui.composer_edit import offered_images
+from diffdesk.ui.icons import pixmap
+from diffdesk.ui.theme import ThemeKeeper
+
+IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"))
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What was dropped: a model's folder, images (files or PNG data), or text."""
+
+    folder: Path | None = None
+    images: tuple[Path | bytes, ...] = ()
+    text: str = ""
+
+
+def is_droppable(data: QMimeData) -> bool:
+    """Whether anything can be made of it."""
+    return data.hasImage() or any(url.isLocalFile() for url in data.urls()) or data.hasText()
+
+
+def sort_drop(data: QMimeData) -> Dropped:
+    """A folder with a config.json is a model's; another folder stands for the images in it; files are offered as they
+    are, since whether they are images is not told by their names.
+    """
+    images: list[Path | bytes] = []
+    for one in offered_images(data):
+        if isinstance(one, Path) and one.is_dir():
+            if (one / "config.json").is_file():
+                return Dropped(folder=one)
+            inside = (file for file in one.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+            images.extend(sorted(inside))
+        else:
+            images.append(one)
+    if images:
+        return Dropped(images=tuple(images))
+    return Dropped(text=data.text() if data.hasText() and not data.hasUrls() else "")
+
+
+class DropSheet(QWidget):
+    """Covers its parent while something that can be dropped hovers over it."""
+
+    def __init__(self, themes: ThemeKeeper, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._covered = parent
+        self._themes = themes
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAccessibleName("Drop here")
+        self.hide()
+
+    def show_over(self) -> None:
+        """Cover the parent."""
+        self.setGeometry(self._covered.rect())
+        self.raise_()
+        self.show()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        del event
+        theme, px = self._themes.theme, self._themes.px
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        veil = QColor(theme.surface)
+        veil.setAlphaF(0.93)
+        painter.fillRect(self.rect(), veil)
+        painter.setPen(QPen(QColor(theme.accent), 2, Qt.PenStyle.DashLine))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(px(16), px(16), -px(16), -px(16)), px(12), px(12))
+        side = px(40)
+        middle = self.rect().center()
+        mark = pixmap("image-plus", theme.accent, side, self.devicePixelRatioF())
+        painter.drawPixmap(middle.x() - side // 2, middle.y() - side - px(8), mark)
+        painter.setPen(QColor(theme.text))
+        painter.setFont(self._themes.font(1.15, is_bold=True))
+        below = self.rect().adjusted(px(24), middle.y() + px(8), -px(24), 0)
+        flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap)
+        painter.drawText(below, flags, "Drop an image, some text, or a model's folder")
+        painter.end()

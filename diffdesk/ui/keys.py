@@ -1,0 +1,41 @@
+"""The keys of the window: one table, from which shortcuts are bound and the dialog of keys is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key and what it does. `name` says which action it is bound to; empty if a widget handles it itself."""
+
+    name: str
+    keys: tuple[str, ...]
+    text: str
+    group: str
+
+
+KEYS: tuple[Key, ...] = (
+    Key("send", ("Ctrl+Return", "Ctrl+Enter"), "Send, from anywhere", "Writing"),
+    Key("", ("Return",), "Send", "Writing"),
+    Key("", ("Shift+Return",), "New line", "Writing"),
+    Key("stop", ("Esc",), "Stop the answer", "Writing"),
+    Key("edit_last", ("Ctrl+E",), "Edit the last message", "Writing"),
+    Key("", ("Alt+Up", "Alt+Down"), "My earlier prompts", "Writing"),
+    Key("attach", ("Ctrl+O",), "Add an image", "Writing"),
+    Key("new", ("Ctrl+N",), "New conversation", "Conversations"),
+    Key("search", ("Ctrl+K",), "Search everything", "Conversations"),
+    Key("find", ("Ctrl+F",), "Find in this conversation", "Conversations"),
+    Key("find_next", ("F3",), "Next match", "Conversations"),
+    Key("find_previous", ("Shift+F3",), "Previous match", "Conversations"),
+    Key("rename", ("F2",), "Rename the conversation", "Conversations"),
+    Key("", ("Del",), "Delete the conversation, in the list", "Conversations"),
+    Key("", ("Up", "Down"), "From message to message", "Conversations"),
+    Key("", ("Home", "End"), "First and last message", "Conversations"),
+    Key("sidebar", ("Ctrl+B",), "Show or hide the conversations", "Window"),
+    Key("settings", ("Ctrl+,",), "Settings of a run", "Window"),
+    Key("zoom_in", ("Ctrl++", "Ctrl+="), "Larger text", "Window"),
+    Key("zoom_out", ("Ctrl+-",), "Smaller text", "Window"),
+    Key("zoom_reset", ("Ctrl+0",), "Usual text size", "Window"),
+    Key("keys", ("F1",), "These keys", "Window"),
+)

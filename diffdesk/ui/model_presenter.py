@@ -1,0 +1,124 @@
+"""Which model is in use: checks a folder, has it loaded, and keeps the window's chip true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from diffdesk.core.errors import CheckpointError, UserError
+from diffdesk.core.requests import ModelInfo, ModelSpec
+from diffdesk.services.models import memory_warning, name_of, spec_of
+from diffdesk.ui.main_window import MainWindow
+from diffdesk.ui.rows import error_view
+from diffdesk.ui.views import ModelState, ModelView
+from diffdesk.workers.engine_lane import EngineLane
+from diffdesk.workers.file_pool import FilePool
+from diffdesk.workers.store_lane import StoreLane
+
+STATE_MODEL = "model"
+_WATCH_MILLISECONDS = 2000
+
+
+class ModelPresenter(QObject):
+    """Between the model chip, the engine and the folder checks."""
+
+    changed = Signal(object)  # ModelView
+
+    def __init__(self, window: MainWindow, engine: EngineLane, pool: FilePool, store: StoreLane) -> None:
+        super().__init__(window)
+        self._window = window
+        self._engine = engine
+        self._pool = pool
+        self._store = store
+        self._path: Path | None = None
+        self.view = ModelView(ModelState.NONE, "Starter")
+        engine.load_progressed.connect(self._on_progressed)
+        engine.model_loaded.connect(self._on_loaded)
+        engine.load_failed.connect(self._on_failed)
+        engine.load_cancelled.connect(self._on_unloaded)
+        engine.unloaded.connect(self._on_unloaded)
+        self._watch = QTimer(self, interval=_WATCH_MILLISECONDS)
+        self._watch.timeout.connect(self._on_watched)
+        self._watch.start()
+
+    @property
+    def info(self) -> ModelInfo | None:
+        """The loaded model; None while there is none."""
+        return self.view.info
+
+    def choose(self, path: Path | None, *, is_start: bool = False) -> None:
+        """Check and load a folder, None meaning the starter model. The one in use stays until the check has passed."""
+        before = self.view
+        self._show(ModelView(ModelState.LOADING, name_of(path), "Checking the folder", 0.0, before.info))
+
+        def work() -> tuple[ModelSpec, CheckpointError | None]:
+            spec = spec_of(path)
+            return spec, memory_warning(spec.path)
+
+        def done(found: tuple[ModelSpec, CheckpointError | None]) -> None:
+            spec, warning = found
+            if warning is not None and not is_start:
+                self._ask_about_memory(path, spec, warning, before)
+            else:
+                self._load(path, spec)
+
+        def failed(error: UserError) -> None:
+            self._window.show_banner(error_view(error), "error", [])
+            if is_start and path is not None:
+                self.choose(None)
+            elif before.state is ModelState.READY:
+                self._show(before)
+            else:
+                self._show(ModelView(ModelState.FAILED, name_of(path), error=error_view(error)))
+
+        self._pool.submit(work, done, failed)
+
+    def close(self) -> None:
+        """The program ends: an engine that is gone stays gone."""
+        self._watch.stop()
+
+    def unload(self) -> None:
+        """Free the memory; the model is loaded again when it is chosen."""
+        self._engine.unload()
+
+    def _ask_about_memory(
+        self, path: Path | None, spec: ModelSpec, warning: CheckpointError, before: ModelView
+    ) -> None:
+        self._show(before)
+        actions: list[tuple[str, Callable[[], None]]] = [("Load anyway", lambda: self._load(path, spec))]
+        self._window.show_banner(error_view(warning), "warning", actions)
+
+    def _load(self, path: Path | None, spec: ModelSpec) -> None:
+        self._path = path
+        self._show(ModelView(ModelState.LOADING, name_of(path), "Starting", 0.0))
+        self._engine.load(spec)
+
+    def _on_progressed(self, stage: str, share: float) -> None:
+        self._show(ModelView(ModelState.LOADING, name_of(self._path), stage, share))
+
+    def _on_loaded(self, info: ModelInfo) -> None:
+        self._show(ModelView(ModelState.READY, info.name, info=info))
+        value = "" if self._path is None else str(self._path)
+        self._store.submit(lambda store: store.set_state(STATE_MODEL, value))
+
+    def _on_failed(self, error: UserError) -> None:
+        self._show(ModelView(ModelState.FAILED, name_of(self._path), error=error_view(error)))
+        actions: list[tuple[str, Callable[[], None]]] = []
+        if self._path is not None:
+            actions.append(("Use the starter model", lambda: self.choose(None)))
+        self._window.show_banner(error_view(error), "error", actions)
+
+    def _on_unloaded(self) -> None:
+        self._show(ModelView(ModelState.NONE, name_of(self._path)))
+
+    def _on_watched(self) -> None:
+        """An engine that died while idle is loaded again before anyone has to wait for it."""
+        if self.view.state is ModelState.READY and self._engine.pid is None:
+            self.choose(self._path, is_start=True)
+
+    def _show(self, view: ModelView) -> None:
+        self.view = view
+        self._window.set_model(view)
+        self.changed.emit(view)

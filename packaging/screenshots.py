@@ -1,0 +1,108 @@
+"""Takes the screenshots of the README: the real program on the starter model, in a throw-away profile.
+
+    python3 packaging/dev.py screenshot [FOLDER]
+
+Nothing is staged: the samples that ship with the program are corrected by the model while the pictures are taken.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QEventLoop, QTimer
+
+from diffdesk.paths import choose_places
+from diffdesk.ui.app import Program, build_program, make_application
+from diffdesk.ui.views import ModelState
+from diffdesk.workers.engine_lane import LiveView
+
+WIDTH, HEIGHT = 1280, 800
+PATIENCE = 240_000  # milliseconds
+
+
+class Photographer:
+    """Drives the program and takes its pictures."""
+
+    def __init__(self, program: Program, folder: Path) -> None:
+        self._program = program
+        self._folder = folder
+        self._frame: LiveView | None = None
+        program.controller.engine.frames.arrived.connect(self._on_frame)
+
+    def _on_frame(self, view: LiveView) -> None:
+        self._frame = view
+
+    def wait(self, condition: Callable[[], bool], what: str) -> None:
+        """Turn the event loop until `condition` holds; end the program with a message if it never does."""
+        loop = QEventLoop()
+        poll, limit = QTimer(interval=10), QTimer(singleShot=True)
+        poll.timeout.connect(lambda: loop.quit() if condition() else None)
+        limit.timeout.connect(loop.quit)
+        poll.start()
+        limit.start(PATIENCE)
+        if not condition():
+            loop.exec()
+        poll.stop()
+        if not condition():
+            sys.exit(f"waited in vain for {what}")
+
+    def rest(self, milliseconds: int) -> None:
+        """Let animations end."""
+        loop = QEventLoop()
+        QTimer.singleShot(milliseconds, loop.quit)
+        loop.exec()
+
+    def take(self, name: str) -> None:
+        """Save the window as it is."""
+        path = self._folder / f"{name}.png"
+        self._program.window.grab().save(str(path))
+        print(path)
+
+    def tour(self) -> None:
+        """Everything the README shows."""
+        controller = self._program.controller
+        self.wait(lambda: controller.models.view.state is ModelState.READY, "the model")
+        self.rest(400)
+        self.take("welcome")
+        self._program.window.sample_requested.emit("text")
+        self.wait(self._is_half_way, "a canvas at work")
+        self.take("denoising")
+        self.wait(lambda: not controller.answering.is_busy, "the corrected text")
+        self._program.window.new_requested.emit()
+        self._program.window.sample_requested.emit("image")
+        self.wait(lambda: controller.answering.is_busy, "the image")
+        self.wait(lambda: not controller.answering.is_busy, "the corrected image")
+        self.rest(600)
+        self.take("corrected-image")
+        self._program.themes.set_scheme("dark")
+        self.rest(400)
+        self.take("corrected-image-dark")
+
+    def _is_half_way(self) -> bool:
+        view = self._frame
+        return view is not None and view.frame.canvas >= 1 and view.frame.step >= 1
+
+
+def main() -> None:
+    """Take all pictures into the folder given."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    make_application()
+    program = build_program(choose_places(is_temporary=True))
+    program.themes.set_scheme("light")
+    program.window.resize(WIDTH, HEIGHT)
+    program.window.show()
+    program.controller.start()
+    photographer = Photographer(program, folder)
+    photographer.tour()
+    program.window.close()
+    photographer.wait(lambda: program.controller.is_closed, "the end")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""The whole program as its user sees it: typing, dropping, watching, stopping, closing and coming back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+
+from diffdesk.core.messages import Role
+from diffdesk.paths import Places, resource_dir
+from diffdesk.store import MessageRow, MessageState, Store
+from diffdesk.ui.app import Program
+from diffdesk.ui.banner import Banner
+from diffdesk.ui.composer import Composer
+from diffdesk.ui.text_views import TextView
+from diffdesk.ui.views import ModelState
+from diffdesk.workers.engine_lane import LiveView
+from tests.e2e.conftest import READY_MILLISECONDS, wait_for_model
+from tests.unit.backends import tiny
+
+NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie rnoon rises."
+CORRECT = "The quick brown fox jumps over the lazy dog while the moon rises."
+
+
+def composer(program: Program) -> Composer:
+    found = program.window.findChild(Composer)
+    assert found is not None
+    return found
+
+
+def say(program: Program, text: str) -> None:
+    """Type a text and press Enter, as a user does."""
+    edit = composer(program).edit
+    edit.setFocus()
+    QTest.keyClicks(edit, text)
+    QTest.keyClick(edit, Qt.Key.Key_Return)
+
+
+def wait_for_answer(qtbot: QtBot, program: Program) -> MessageRow:
+    """Wait until the answer at work has ended, and give it back."""
+    with qtbot.waitSignal(program.controller.answering.ended, timeout=READY_MILLISECONDS) as caught:
+        pass
+    assert caught.args is not None
+    row = caught.args[0]
+    assert isinstance(row, MessageRow)
+    return row
+
+
+def drop(program: Program, *paths: Path) -> None:
+    """Drop files on the window."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    action, button, modifiers = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(program.window, QDragEnterEvent(QPoint(300, 300), action, mime, button, modifiers))
+    QApplication.sendEvent(program.window, QDropEvent(QPointF(300, 300), action, mime, button, modifiers))
+
+
+def rows(places: Places) -> list[MessageRow]:
+    """The newest conversation as it lies on the disk."""
+    with Store.open(places.data) as store:
+        return store.branch(store.conversations()[0].id)
+
+
+def shown_text(program: Program) -> str:
+    """All that the messages in view say, the text of corrections without their marks."""
+    return "\n".join(view.toPlainText() for view in program.window.findChildren(TextView) if view.isVisible())
+
+
+def banner_text(program: Program) -> str:
+    """All that banners say."""
+    labels = [label for banner in program.window.findChildren(Banner) for label in banner.findChildren(QLabel)]
+    return "\n".join(label.text() for label in labels)
+
+
+def test_types_sees_the_canvas_change_closes_and_finds_it_again(
+    qtbot: QtBot, start: Callable[[], Program], places: Places
+) -> None:
+    program = start()
+    frames: list[LiveView] = []
+    program.controller.engine.frames.arrived.connect(frames.append)
+    say(program, NOISY)  # the model is still being loaded: the question waits for it
+    row = wait_for_answer(qtbot, program)
+    assert row.text == CORRECT
+    assert len({frame.frame.step for frame in frames}) >= 2
+    program.window.close()
+    qtbot.waitUntil(lambda: program.controller.is_closed, timeout=30_000)
+
+    question, answer = rows(places)
+    assert (question.role, question.text, answer.text) == (Role.USER, NOISY, CORRECT)
+    assert answer.draft == NOISY
+    with Store.open(places.data) as store:
+        assert len(store.trace(answer.id)) >= 3
+        assert store.integrity() == "ok"
+
+    again = start()
+    qtbot.waitUntil(lambda: "brown" in shown_text(again), timeout=30_000)
+    assert "lazy" in shown_text(again)
+
+
+def test_a_dropped_image_is_read_corrected_and_kept(qtbot: QtBot, start: Callable[[], Program], places: Places) -> None:
+    program = start()
+    wait_for_model(qtbot, program)
+    drop(program, resource_dir() / "samples" / "sample.png")
+    qtbot.waitUntil(lambda: len(composer(program).images) == 1, timeout=30_000)
+    QTest.keyClick(composer(program).edit, Qt.Key.Key_Return)
+    row = wait_for_answer(qtbot, program)
+    assert row.state is MessageState.COMPLETE
+    assert "lamp on the pier" in row.draft
+    assert "fishing boats" in row.text or "boats had come home" in row.text
+    question = rows(places)[0]
+    assert [one.path.read_bytes() for one in question.attachments] == [
+        (resource_dir() / "samples" / "sample.png").read_bytes()
+    ]
+
+
+def test_stop_keeps_what_was_there_and_a_follow_up_works(
+    qtbot: QtBot, start: Callable[[], Program], places: Places
+) -> None:
+    program = start()
+    wait_for_model(qtbot, program)
+    composer(program).edit.setPlainText(" ".join([NOISY] * 60))
+    with qtbot.waitSignal(program.controller.engine.frames.arrived, timeout=READY_MILLISECONDS):
+        QTest.keyClick(composer(program).edit, Qt.Key.Key_Return)
+    with qtbot.waitSignal(program.controller.answering.ended, timeout=60_000) as caught:
+        QTest.keyClick(program.window, Qt.Key.Key_Escape)
+    assert caught.args is not None
+    stopped = caught.args[0]
+    assert stopped.state is MessageState.STOPPED
+    assert stopped.text.count("jum") == 60
+    say(program, NOISY)
+    assert wait_for_answer(qtbot, program).text == CORRECT
+    assert len(rows(places)) == 4
+
+
+def test_what_the_starter_cant_do_is_said_in_one_sentence(qtbot: QtBot, start: Callable[[], Program]) -> None:
+    program = start()
+    wait_for_model(qtbot, program)
+    composer(program).edit.setPlainText("Быстрая коричневая лиса прыгает через ленивую собаку")
+    QTest.keyClick(composer(program).edit, Qt.Key.Key_Return)
+    row = wait_for_answer(qtbot, program)
+    assert row.text == "Быстрая коричневая лиса прыгает через ленивую собаку"
+    assert "English only" in row.note
+
+
+def test_another_checkpoint_folder_can_be_chosen_and_chatted_with(
+    qtbot: QtBot, start: Callable[[], Program], tmp_path: Path
+) -> None:
+    folder = tiny.save(tiny.SHAPES[0], tmp_path / "tiny")
+    program = start()
+    wait_for_model(qtbot, program)
+    program.window.model_chosen.emit(folder)
+    qtbot.waitUntil(
+        lambda: (
+            program.controller.models.view.state is ModelState.READY and program.controller.models.view.name == "tiny"
+        ),
+        timeout=READY_MILLISECONDS,
+    )
+    program.window.sent.emit("chat", "Hello there", ())
+    row = wait_for_answer(qtbot, program)
+    assert row.state in (MessageState.COMPLETE, MessageState.EMPTY)  # random weights: any text, but an answer's end
+    assert row.stats is not None
+    assert row.stats.steps > 0
+
+
+def test_a_folder_that_is_no_model_is_refused_and_the_one_in_use_stays(
+    qtbot: QtBot, start: Callable[[], Program], tmp_path: Path
+) -> None:
+    program = start()
+    wait_for_model(qtbot, program)
+    (tmp_path / "empty").mkdir()
+    with qtbot.waitSignal(program.controller.models.changed, timeout=30_000):
+        program.window.model_chosen.emit(tmp_path / "empty")
+    qtbot.waitUntil(lambda: program.controller.models.view.state is ModelState.READY, timeout=30_000)
+    assert program.controller.models.view.name == "Starter"
+    say(program, NOISY)
+    assert wait_for_answer(qtbot, program).text == CORRECT
+
+
+@pytest.mark.parametrize("name", ["broken.png", "words.png"])
+def test_a_broken_image_is_refused_with_a_remedy(
+    qtbot: QtBot, start: Callable[[], Program], tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    good = (resource_dir() / "samples" / "sample.png").read_bytes()
+    path.write_bytes(good[: len(good) // 2] if name == "broken.png" else b"just words")
+    program = start()
+    drop(program, path)
+    qtbot.waitUntil(lambda: name in banner_text(program), timeout=30_000)
+    assert composer(program).images == ()
+
+
+def test_the_window_never_imports_a_model_library() -> None:
+    code = (
+        "import sys; from diffdesk.ui.app import build_program; "
+        "print(sorted({'torch', 'transformers', 'llama_cpp', 'onnxruntime', 'rapidocr'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_a_second_start_brings_the_first_window_forward(
+    qtbot: QtBot, start: Callable[[], Program], places: Places
+) -> None:
+    first = subprocess.Popen(
+        [sys.executable, "-m", "diffdesk", "--data-dir", str(places.data)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        lock = places.data / "window.lock"
+        qtbot.waitUntil(lock.exists, timeout=60_000)
+        second = subprocess.run(
+            [sys.executable, "-m", "diffdesk", "--data-dir", str(places.data)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        first.kill()
+        first.wait()
+    assert "in use" in second.stderr or "already open" in second.stderr

@@ -1,0 +1,222 @@
+"""The composer: sending, input methods, history, images, the place, the draft."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QInputMethodEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from diffdesk.ui.composer import CHAT_HINT
+from diffdesk.ui.composer_edit import MOST_LINES
+from diffdesk.ui.main_window import MainWindow
+from diffdesk.ui.message_parts import label
+from diffdesk.ui.views import Place
+from tests.gui.window.samples import collect, image, mine, model, png
+
+
+def test_enter_sends_and_shift_enter_breaks(window: MainWindow) -> None:
+    sent = collect(window.sent)
+    edit = window.composer.edit
+    QTest.keyClicks(edit, "tbe cat")
+    QTest.keyClick(edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClicks(edit, "sat")
+    assert sent == []
+    QTest.keyClick(edit, Qt.Key.Key_Return)
+    assert sent == [("correct", "tbe cat\nsat", ())]
+
+
+def test_nothing_is_sent_while_an_input_method_composes(window: MainWindow) -> None:
+    sent = collect(window.sent)
+    edit = window.composer.edit
+    QTest.keyClicks(edit, "a")
+    QApplication.sendEvent(edit, QInputMethodEvent("にほ", []))
+    QTest.keyClick(edit, Qt.Key.Key_Return)
+    QTest.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert sent == []
+    commit = QInputMethodEvent("", [])
+    commit.setCommitString("日本")
+    QApplication.sendEvent(edit, commit)
+    QTest.keyClick(edit, Qt.Key.Key_Return)
+    assert sent == [("correct", "a日本", ())]
+
+
+def test_ctrl_enter_sends_from_anywhere(window: MainWindow) -> None:
+    sent = collect(window.sent)
+    window.set_composer("hello", ())
+    window.sidebar.search.setFocus()
+    QTest.keyClick(window.sidebar.search, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert [one[1] for one in sent] == ["hello"]
+
+
+def test_nothing_is_sent_when_empty_or_busy(window: MainWindow) -> None:
+    sent, stopped = collect(window.sent), collect(window.stop_requested)
+    QTest.keyClicks(window.composer.edit, "   ")
+    QTest.keyClick(window.composer.edit, Qt.Key.Key_Return)
+    assert not window.composer.send_button.isEnabled()
+    window.set_composer("text", ())
+    window.set_busy(True)
+    QTest.keyClick(window.composer.edit, Qt.Key.Key_Return)
+    assert sent == []
+    window.composer.send_button.click()
+    assert len(stopped) == 1
+    QTest.keyClick(window.composer.edit, Qt.Key.Key_Escape)
+    assert len(stopped) == 2
+
+
+def test_it_grows_to_ten_lines_and_no_further(window: MainWindow) -> None:
+    edit = window.composer.edit
+    heights = []
+    for lines in (1, 2, 10, 11, 40):
+        window.set_composer("\n".join("x" * lines), ())
+        heights.append(edit.height())
+    assert heights[0] < heights[1] < heights[2]
+    assert heights[2] == heights[3] == heights[4]
+    assert heights[4] <= edit.fontMetrics().lineSpacing() * MOST_LINES + 16
+
+
+def test_alt_arrows_walk_my_prompts_and_come_back(window: MainWindow) -> None:
+    window.show_conversation("t", Place.CHAT, [mine(1, "first"), mine(2, "second")])
+    edit = window.composer.edit
+    QTest.keyClicks(edit, "unsent")
+    alt = Qt.KeyboardModifier.AltModifier
+    seen = []
+    for key in (Qt.Key.Key_Up, Qt.Key.Key_Up, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Down):
+        QTest.keyClick(edit, key, alt)
+        seen.append(edit.toPlainText())
+    assert seen == ["second", "first", "first", "second", "unsent"]
+
+
+def test_a_pasted_picture_is_offered_as_png(window: MainWindow) -> None:
+    offered = collect(window.images_offered)
+    QGuiApplication.clipboard().setImage(QImage.fromData(png()))
+    window.composer.edit.paste()
+    content = offered[0][0]
+    assert isinstance(content, list)
+    assert [QImage.fromData(one).width() for one in content] == [40]
+    assert window.composer.text == ""
+
+
+def test_pasted_files_are_offered_and_pasted_text_is_plain(window: MainWindow, tmp_path: Path) -> None:
+    offered = collect(window.images_offered)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "a.png"))])
+    window.composer.edit.insertFromMimeData(data)
+    assert offered == [([tmp_path / "a.png"],)]
+    rich = QMimeData()
+    rich.setHtml("<b>bold</b>")
+    rich.setText("bold")
+    window.composer.edit.insertFromMimeData(rich)
+    assert window.composer.text == "bold"
+
+
+def drop(window: MainWindow, data: QMimeData) -> None:
+    actions, buttons, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(200, 200), actions, data, buttons, none)
+    QApplication.sendEvent(window, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(window, QDropEvent(QPointF(200, 200), actions, data, buttons, none))
+
+
+def test_files_dropped_anywhere_are_offered(window: MainWindow, tmp_path: Path) -> None:
+    offered, chosen = collect(window.images_offered), collect(window.model_chosen)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "x.jpg")), QUrl.fromLocalFile(str(tmp_path / "y.png"))])
+    drop(window, data)
+    assert offered == [([tmp_path / "x.jpg", tmp_path / "y.png"],)]
+    assert chosen == []
+
+
+def test_the_drop_sheet_shows_while_something_hovers(window: MainWindow) -> None:
+    data = QMimeData()
+    data.setText("words")
+    event = QDragEnterEvent(
+        QPoint(9, 9), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(window, event)
+    assert window.drop_sheet.isVisible()
+    drop(window, data)
+    assert not window.drop_sheet.isVisible()
+    assert window.composer.text == "words"
+
+
+def test_a_dropped_folder_is_a_model_or_its_images(window: MainWindow, tmp_path: Path) -> None:
+    offered, chosen = collect(window.images_offered), collect(window.model_chosen)
+    pictures, checkpoint = tmp_path / "pictures", tmp_path / "model"
+    pictures.mkdir()
+    checkpoint.mkdir()
+    for name in ("b.png", "a.JPG", "notes.txt"):
+        (pictures / name).write_bytes(b"")
+    (checkpoint / "config.json").write_text("{}")
+    for folder in (pictures, checkpoint):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(folder))])
+        drop(window, data)
+    assert offered == [([pictures / "a.JPG", pictures / "b.png"],)]
+    assert chosen == [(checkpoint,)]
+
+
+def test_images_can_be_taken_away_with_the_keyboard_and_are_sent(window: MainWindow) -> None:
+    removed, sent = collect(window.image_removed), collect(window.sent)
+    first, second = image("1", "one.png"), image("2", "two.png")
+    for one in (first, second, first):
+        window.add_composer_image(one)
+    assert window.composer.images == (first, second)
+    button = window.composer.tray.buttons[0]
+    assert button.accessibleName() == "Remove image one.png"
+    button.setFocus()
+    QTest.keyClick(button, Qt.Key.Key_Space)
+    assert removed == [("1",)]
+    QTest.keyClick(window.composer.edit, Qt.Key.Key_Return)
+    assert sent == [("correct", "", (second,))]
+
+
+def test_the_place_can_be_switched_and_chat_explains_itself(window: MainWindow) -> None:
+    sent = collect(window.sent)
+    window.set_model(model(can_chat=False))
+    window.composer.place_button(Place.CHAT).click()
+    assert window.composer.hint.text() == CHAT_HINT
+    assert window.composer.hint.isVisible()
+    window.set_composer("hi", ())
+    QTest.keyClick(window.composer.edit, Qt.Key.Key_Return)
+    assert sent[0][0] == "chat"
+    window.set_model(model(can_chat=True))
+    assert not window.composer.hint.isVisible()
+
+
+def test_a_draft_is_reported_after_a_pause_and_at_the_end(window: MainWindow, qtbot: QtBot) -> None:
+    drafts = collect(window.draft_changed)
+    QTest.keyClicks(window.composer.edit, "abc")
+    assert drafts == []
+    qtbot.waitUntil(lambda: bool(drafts))
+    assert drafts == [("abc",)]
+    QTest.keyClicks(window.composer.edit, "d")
+    closed = collect(window.closed)
+    window.close()
+    assert drafts[-1] == ("abcd",)
+    assert len(closed) == 1
+
+
+def test_showing_a_composer_reports_nothing(window: MainWindow) -> None:
+    drafts, removed = collect(window.draft_changed), collect(window.image_removed)
+    window.set_composer("text", (image(),))
+    window.clear_composer()
+    window.composer.flush_draft()
+    assert (drafts, removed) == ([], [])
+
+
+def test_the_room_is_told_in_words(window: MainWindow) -> None:
+    window.set_room(1204, 8192)
+    assert "1,204 of 8,192 tokens" in window.composer.room.accessibleDescription()
+    assert "5,170 words" in window.composer.room.accessibleDescription()
+    window.set_room(0, 0)
+    assert not window.composer.room.isVisible()
+
+
+def test_labels_show_text_literally(qtbot: QtBot) -> None:
+    made = label("<b>x</b>", "body")
+    qtbot.addWidget(made)
+    assert made.textFormat() == Qt.TextFormat.PlainText

@@ -1,0 +1,115 @@
+"""Keeps a file of the present format for the tests of later ones.
+
+Run it once for each released format, from the root of the checkout: ``python -m tests.unit.store.make_fixture``.
+It writes ``fixtures/vN.sqlite3.gz`` and ``fixtures/vN.json``, what the file must still say after every migration to
+come. A fixture that is there is left alone unless ``--replace`` is given: a released format doesn't change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import tempfile
+from pathlib import Path
+
+from diffdesk.core.errors import EngineError
+from diffdesk.core.events import RunStats
+from diffdesk.core.messages import Role
+from diffdesk.core.parameters import GenerationParameters
+from diffdesk.core.requests import TaskKind
+from diffdesk.store import MessageState, Store
+from diffdesk.store.database import FILE_NAME
+from diffdesk.store.migrations import LATEST
+from tests.unit.store.samples import make_run
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def fill(store: Store) -> None:
+    """Something in every table, in every state, with texts that are hard to keep."""
+    image = store.add_attachment(b"not really a picture", ".png", width=640, height=480, name="scan.png")
+    chat = store.new_conversation(TaskKind.CHAT, model="Starter").id
+    question = store.add_message(
+        chat, Role.USER, "Grüße aus 東京 🙂\n\n\tline two", parent_id=None, attachments=[(image.sha256, "my scan.png")]
+    )
+    for number, state in enumerate(one for one in MessageState if one is not MessageState.STREAMING):
+        answer = store.add_message(
+            chat,
+            Role.ASSISTANT,
+            "",
+            parent_id=question.id,
+            state=MessageState.STREAMING,
+            model="Starter",
+            parameters=GenerationParameters(canvases=3, steps=12, seed=number, thinking=True),
+        )
+        store.finish_message(
+            answer.id,
+            state,
+            f"answer {number}",
+            f"thought {number}",
+            stats=RunStats(steps=6, canvases=1, seed=number),
+            note=f"note {number}",
+            error=EngineError("Title", "Text", "Remedy", "Details") if state is MessageState.FAILED else None,
+            trace_events_appended=make_run(steps=6, length=32, seed=number),
+        )
+    correction = store.new_conversation(TaskKind.CORRECT, "Named by hand").id
+    draft = store.add_message(correction, Role.USER, "teh text", parent_id=None, draft="teh text")
+    left = store.add_message(correction, Role.ASSISTANT, "", parent_id=draft.id, state=MessageState.STREAMING)
+    store.save_progress(left.id, "the te", "", make_run(steps=6, length=32)[:4])
+    store.set_pinned(correction, True)
+    store.set_archived(store.new_conversation(TaskKind.CHAT, "Archived").id, True)
+    store.delete(store.new_conversation(TaskKind.CHAT, "Deleted").id)
+    store.set_state("last_conversation", chat)
+    store.save_draft(chat, "not sent yet", [(image.sha256, "again.png")])
+
+
+def describe(store: Store) -> dict[str, object]:
+    """What the user would see of a store, in a form that doesn't depend on its format; times are left out."""
+    shown = store.conversations() + store.conversations(is_archived=True)
+    return {
+        "conversations": [
+            [one.id, one.title, one.place, one.model, one.is_pinned, one.is_archived, one.leaf] for one in shown
+        ],
+        "messages": {
+            str(version.id): [
+                [version.parent_id, version.role, version.text, version.thought, version.state, version.note],
+                [version.model, version.draft, version.version, version.versions],
+                [[file.sha256, file.suffix, file.width, file.height, file.name] for file in version.attachments],
+                version.stats.to_json() if version.stats else None,
+                version.parameters.to_json() if version.parameters else None,
+                version.error.to_wire() if version.error else None,
+                len(store.trace(version.id)),
+            ]
+            for one in shown
+            for message in store.branch(one.id)
+            for version in store.siblings(message.id)
+        },
+        "found": [hit.message_id for hit in store.search("gruss line")] + [len(store.search("answer"))],
+        "last": store.state("last_conversation", 0),
+        "draft": [[store.draft(one.id).text, list(map(list, store.draft(one.id).attachments))] for one in shown],
+    }
+
+
+def main() -> None:
+    """Write the fixture of the present format."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replace", action="store_true", help="write a fixture anew (only before its release)")
+    target = FIXTURES / f"v{LATEST}.sqlite3.gz"
+    if target.exists() and not parser.parse_args().replace:
+        raise SystemExit(f"{target} is there already. Add a migration, or give --replace before a release.")
+    FIXTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Store.open(folder) as store:
+            fill(store)
+        # Kept as it was closed, with an answer still streaming; what is expected is what the next start shows.
+        target.write_bytes(gzip.compress((folder / FILE_NAME).read_bytes(), mtime=0))
+        with Store.open(folder) as store:
+            expected = json.dumps(describe(store), indent=1, ensure_ascii=False)
+    target.with_name(f"v{LATEST}.json").write_text(expected + "\n", encoding="utf-8")
+    print(f"{target}: {target.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
