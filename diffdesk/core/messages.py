@@ -18,6 +18,18 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
 
 
+class MessageState(StrEnum):
+    """What became of a message."""
+
+    SENT = "sent"  # the user's own
+    STREAMING = "streaming"  # an answer that is being written; `stopped` after a crash
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    EMPTY = "empty"  # the model ended at once
+    THOUGHT_ONLY = "thought_only"  # every canvas went into the thought
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRef:
     """An image file that belongs to a message.

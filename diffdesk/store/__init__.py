@@ -13,7 +13,6 @@ from diffdesk.store.rows import (
     ConversationRow,
     DraftRow,
     MessageRow,
-    MessageState,
     RunRow,
     SearchHit,
 )
@@ -24,7 +23,6 @@ __all__ = [
     "DamagedStoreError",
     "DraftRow",
     "MessageRow",
-    "MessageState",
     "NewerStoreError",
     "RunRow",
     "SearchHit",

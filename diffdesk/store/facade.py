@@ -16,7 +16,7 @@ from typing import Self, TypedDict, Unpack
 
 from diffdesk.core.errors import UserError
 from diffdesk.core.events import RunStats
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import TaskKind
 from diffdesk.core.trace import TraceEvent
@@ -28,7 +28,6 @@ from diffdesk.store.rows import (
     ConversationRow,
     DraftRow,
     MessageRow,
-    MessageState,
     RunRow,
     SearchHit,
 )

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from diffdesk.core.errors import SettingError, UserError
 from diffdesk.core.events import RunStats
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.store.attachments import of_messages
 from diffdesk.store.conversations import title_from, touch
 from diffdesk.store.database import Database, storable
-from diffdesk.store.rows import AttachmentRow, MessageRow, MessageState
+from diffdesk.store.rows import AttachmentRow, MessageRow
 
 _VERSIONED = """SELECT m.*,
     (SELECT count(*) FROM messages s WHERE s.conversation_id = m.conversation_id

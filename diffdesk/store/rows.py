@@ -6,26 +6,13 @@ Knows nothing of SQL, files' contents or widgets.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 from diffdesk.core.errors import UserError
 from diffdesk.core.events import RunStats
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import TaskKind
-
-
-class MessageState(StrEnum):
-    """What became of a message."""
-
-    SENT = "sent"  # the user's own
-    STREAMING = "streaming"  # an answer that is being written; `stopped` after a crash
-    COMPLETE = "complete"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    EMPTY = "empty"
-    THOUGHT_ONLY = "thought_only"
 
 
 @dataclass(frozen=True, slots=True)

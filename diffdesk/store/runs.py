@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from diffdesk.core.errors import ProtocolError, StoreError
+from diffdesk.core.messages import MessageState
 from diffdesk.core.trace import CanvasFold, CanvasOpened, Region, StepDelta, TraceEvent, decode_event, encode_event
 from diffdesk.store import messages
 from diffdesk.store.database import Database
 from diffdesk.store.messages import Change
-from diffdesk.store.rows import MessageState, RunRow
+from diffdesk.store.rows import RunRow
 
 ENDED_EARLY = "DiffDesk ended before this answer was finished."
 _LENGTH = struct.Struct("<I")

@@ -1,17 +1,26 @@
-"""Chat: the conversation so far becomes a prompt in the turn format, the answer is written canvas by canvas."""
+"""Chat: the conversation so far becomes a prompt in the turn format, the answer is written canvas by canvas.
+
+An animation is shown to a model that sees as a video is: one frame a second, at most sixty, each with its stamp.
+"""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from diffdesk.core.denoiser import Denoiser, Prompt
 from diffdesk.core.errors import PromptError
 from diffdesk.core.events import Prefilled, RunEvent
 from diffdesk.core.generation import Job, generate
-from diffdesk.core.messages import Message
+from diffdesk.core.messages import ImageRef, Message
 from diffdesk.core.requests import RunRequest
 from diffdesk.core.sampler import SamplerSettings
 from diffdesk.core.turns import assemble, render
+from diffdesk.documents.images import inspect_image, sample_frames
+
+ANIMATIONS = frozenset({".gif", ".webp", ".png"})
 
 
 def chat(
@@ -24,11 +33,26 @@ def chat(
 ) -> Iterator[RunEvent]:
     """Answer the last message of `request`; ends in one `Finished`. Raises `PromptError` if it can't be sent."""
     parameters = request.parameters
-    prompt = build_prompt(denoiser, request.messages, system=parameters.system, thinking=parameters.thinking)
-    length = denoiser.capabilities.canvas_length
-    canvases = fitting_canvases(denoiser, len(prompt.ids), parameters.canvases)
-    job = Job(prompt, settings, seed, canvases, length)
-    return generate(denoiser, job, report, is_cancelled)
+    with tempfile.TemporaryDirectory(prefix="diffdesk-frames-") as folder:
+        messages = [_with_frames(message, Path(folder)) for message in request.messages]
+        prompt = build_prompt(denoiser, messages, system=parameters.system, thinking=parameters.thinking)
+        length = denoiser.capabilities.canvas_length
+        canvases = fitting_canvases(denoiser, len(prompt.ids), parameters.canvases)
+        yield from generate(denoiser, Job(prompt, settings, seed, canvases, length), report, is_cancelled)
+
+
+def _with_frames(message: Message, folder: Path) -> Message:
+    """The message with each animation among its images replaced by sampled frames, written to `folder`."""
+    images: list[ImageRef] = []
+    for image in message.images:
+        if inspect_image(image.path).frames == 1 or image.path.suffix.lower() not in ANIMATIONS:
+            images.append(image)
+            continue
+        for stamp, frame in sample_frames(image.path):
+            path = folder / f"{len(list(folder.iterdir()))}.png"
+            frame.save(path, "PNG")
+            images.append(ImageRef(path, image.name, is_frame=True, stamp=stamp))
+    return replace(message, images=tuple(images))
 
 
 def build_prompt(denoiser: Denoiser, messages: Sequence[Message], *, system: str, thinking: bool) -> Prompt:

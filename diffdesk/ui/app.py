@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from diffdesk.ui.controller import Controller
 
 log = logging.getLogger(__name__)
+NO_SCREEN = (
+    "There is no screen to open a window on.\n"
+    "Start DiffDesk in a desktop session, or use it without a window: diffdesk ask --help."
+)
 START_REPORT_VARIABLE = "DIFFDESK_START_REPORT"  # for `diffdesk bench window`: print how the start went, then quit
 
 
@@ -75,6 +80,9 @@ def build_program(places: Places) -> Program:
 
 def run_window(places: Places) -> int:
     """Open the window and return the program's exit code when it is closed."""
+    if not has_screen():
+        print(NO_SCREEN, file=sys.stderr)
+        return 2
     application = make_application()
     instance = SingleInstance(places.data)
     if not instance.acquire():
@@ -99,12 +107,23 @@ def _go_on(application: QApplication, instance: SingleInstance, program: Program
     _catch_bugs(program)
     instance.raised.connect(lambda: _come_forward(program.window))
     program.controller.closed.connect(application.quit)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: QTimer.singleShot(0, program.window.close))
     gc.freeze()  # what stands now stays: a full collection need not walk it in the middle of an animation
     program.controller.start()
 
 
+def has_screen() -> bool:
+    """Whether a window can be shown; Qt would end the process where it can't."""
+    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 def show_refusal(error: UserError) -> None:
-    """A box for an error that keeps the window from opening at all."""
+    """A box for an error that keeps the window from opening at all; nothing where there is no screen."""
+    if not has_screen():
+        return
     make_application()
     box = QMessageBox(QMessageBox.Icon.Critical, "DiffDesk", error.title)
     box.setInformativeText(f"{error.text}\n\n{error.remedy}")

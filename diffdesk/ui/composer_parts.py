@@ -162,7 +162,7 @@ class RoomMeter(QWidget):
         words = round(left * 0.74 / 10) * 10
         said = f"Room: {used:,} of {of:,} tokens are taken, which leaves about {words:,} words."
         if self.share >= 0.9:
-            said += " Begin a new conversation soon: what is too old will not be read."
+            said += " Begin a new conversation soon: one that is full can't go on."
         self.setToolTip(said)
         self.setAccessibleName("Room")
         self.setAccessibleDescription(said)

@@ -14,12 +14,12 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from diffdesk.core.errors import UserError
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import TaskKind
 from diffdesk.core.trace import TraceEvent
 from diffdesk.paths import Places, resource_dir
-from diffdesk.store import ConversationRow, MessageRow, MessageState, Store
+from diffdesk.store import ConversationRow, DamagedStoreError, MessageRow, Store
 from diffdesk.ui.answering import Answering
 from diffdesk.ui.canvas import ReplayDialog
 from diffdesk.ui.image_presenter import ImagePresenter
@@ -137,11 +137,25 @@ class Controller(QObject):
             self.models.choose(Path(model) if model else None, is_start=True)
 
         def failed(error: UserError) -> None:
-            self._on_failed(error)
+            self._on_store_unusable(error)
             self._window.show_welcome(True)
             self.models.choose(None, is_start=True)
 
         self.store.submit(work, done, failed)
+
+    def _on_store_unusable(self, error: UserError) -> None:
+        """Nothing can be kept: say so, and where the file is damaged offer to begin a new one beside it."""
+        actions: list[tuple[str, Callable[[], None]]] = []
+        if isinstance(error, DamagedStoreError):
+            actions.append(("Set it aside and begin anew", self._set_store_aside))
+        self._window.show_banner(error_view(error), "error", actions)
+
+    def _set_store_aside(self) -> None:
+        def done(folder: Path) -> None:
+            self._window.show_toast(f"The old conversations are kept in {folder.name}", "", lambda: None)
+            self._library.refresh()
+
+        self.store.set_aside(done, self._on_failed)
 
     def _restore(self, parameters: dict[str, object], layout: dict[str, object], view: dict[str, object]) -> None:
         try:
@@ -186,6 +200,7 @@ class Controller(QObject):
         views = [message_view(row) for row in rows]
         self._window.show_conversation(conversation.title or "Untitled", Place(conversation.place), views)
         self._window.show_welcome(not views)
+        self._show_room(rows[-1] if rows else None)
         self._images.fill(views)
         if any(row.id == self.answering.message_id for row in rows):
             self.answering.show()
@@ -285,6 +300,15 @@ class Controller(QObject):
 
     def _on_answered(self, row: MessageRow) -> None:
         self._library.refresh()
+        self._show_room(row)
+
+    def _show_room(self, row: MessageRow | None) -> None:
+        """How much of the context a chat takes; a correction begins anew with every window."""
+        info = self.models.info
+        if info is None or row is None or row.stats is None or row.draft or not info.can_chat:
+            self._window.set_room(0, 0)
+        else:
+            self._window.set_room(int(row.stats.prompt_tokens + row.stats.answer_tokens), info.context_length)
 
     def _on_replay_requested(self, message: int) -> None:
         def done(events: list[TraceEvent]) -> None:

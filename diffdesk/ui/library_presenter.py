@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
 
-from diffdesk.core.errors import StoreError, UserError
-from diffdesk.core.messages import Role
+from diffdesk.core.errors import UserError
+from diffdesk.services.export import write_markdown
 from diffdesk.store import MessageRow, Store
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.rows import conversation_view, error_view
@@ -66,7 +65,7 @@ class LibraryPresenter(QObject):
 
         def write(found: tuple[str, list[MessageRow]]) -> None:
             title, rows = found
-            self._pool.submit(lambda: _write(path, as_markdown(title, rows)), self._on_exported, self._on_failed)
+            self._pool.submit(lambda: write_markdown(path, title, rows), self._on_exported, self._on_failed)
 
         self._store.submit(read, write, self._on_failed)
 
@@ -83,27 +82,3 @@ def _listed(store: Store, query: str) -> list[ConversationView]:
         return [conversation_view(row) for row in rows]
     snippets = {hit.conversation_id: hit.snippet for hit in reversed(store.search(query, _MOST))}
     return [conversation_view(row, snippets.get(row.id, "")) for row in rows]
-
-
-def as_markdown(title: str, rows: Sequence[MessageRow]) -> str:
-    """A conversation as Markdown; images by their names."""
-    parts = [f"# {title or 'Conversation'}"]
-    for row in rows:
-        who = "You" if row.role is Role.USER else "DiffusionGemma"
-        images = "".join(f"*Image: {one.name}*\n\n" for one in row.attachments)
-        note = f"\n\n*{row.note}*" if row.note else ""
-        parts.append(f"## {who}\n\n{images}{row.text}{note}")
-    return "\n\n".join(parts) + "\n"
-
-
-def _write(path: Path, text: str) -> Path:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(
-            "The file couldn't be saved",
-            f"Writing {path} failed: {error.strerror or error}.",
-            "Choose another place.",
-            repr(error),
-        ) from error
-    return path

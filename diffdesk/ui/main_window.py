@@ -27,7 +27,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QMainWindow, QPlainTextEdit, QVBoxLayout, QWidget
 
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters, SamplerDefaults
 from diffdesk.ui.banner import Action, Kind
 from diffdesk.ui.canvas import LiveMessage
@@ -47,7 +47,6 @@ from diffdesk.ui.views import (
     ConversationView,
     ErrorView,
     ImageView,
-    MessageState,
     MessageView,
     ModelState,
     ModelView,
@@ -240,6 +239,7 @@ class MainWindow(QMainWindow):
         if info is not None:
             self.composer.set_can_chat(info.can_chat)
             self.panel.set_canvas_length(info.canvas_length)
+            self.panel.set_chat_settings_used(info.can_chat)
         elif model.state is ModelState.NONE:
             self.composer.set_can_chat(True)
 

@@ -12,11 +12,12 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QFont, QIcon, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from diffdesk.core.messages import MessageState
 from diffdesk.ui.buttons import QuietButton
 from diffdesk.ui.icons import icon
 from diffdesk.ui.text_views import MarkdownView
 from diffdesk.ui.theme import ThemeKeeper
-from diffdesk.ui.views import ErrorView, ImageView, MessageState
+from diffdesk.ui.views import ErrorView, ImageView
 
 THUMBNAIL_SIDE = 160
 
@@ -150,7 +151,6 @@ class StateText:
 
 
 STATE_TEXTS = {
-    MessageState.READING: StateText("muted", "Reading the text of the image…", can_retry=False),
     MessageState.STOPPED: StateText("muted", "You stopped this answer here.", can_retry=False),
     MessageState.EMPTY: StateText(
         "info", "The model ended its answer at once. Asking for “one short sentence” often helps."

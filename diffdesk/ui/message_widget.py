@@ -20,14 +20,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.ui.differences_view import DifferencesView
 from diffdesk.ui.icons import icon
 from diffdesk.ui.message_parts import STATE_TEXTS, Action, ActionBar, StateNote, ThoughtFold, Thumbnail, label
 from diffdesk.ui.spacing import scale_spacing
 from diffdesk.ui.text_views import MarkdownView, PlainView, TextView
 from diffdesk.ui.theme import ThemeKeeper
-from diffdesk.ui.views import MessageState, MessageView
+from diffdesk.ui.views import MessageView
 
 
 class MessageWidget(QFrame):
@@ -60,7 +60,9 @@ class MessageWidget(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(spoken(view))
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(12, 8, 12, 2)
+        # A question begins a turn and stands off from what is above it; its answer belongs to it.
+        is_question = view.role is Role.USER
+        self._column.setContentsMargins(12, 14 if is_question else 6, 12, 10 if is_question else 2)
         self._column.setSpacing(6)
         self._build()
         scale_spacing(self, themes.zoom)
@@ -163,7 +165,7 @@ class MessageWidget(QFrame):
 
     def _build(self) -> None:
         view = self.view
-        self._column.addLayout(self._head())
+        self._column.addWidget(self._head())
         if view.thought:
             self._fold = ThoughtFold(self._themes, view.thought)
             self._fold.folded.connect(self._on_resized)
@@ -177,18 +179,27 @@ class MessageWidget(QFrame):
             self._column.addWidget(self._note)
         if view.note:
             self._column.addWidget(label(view.note, "small", is_wrapped=True))
-        self._column.addWidget(self._foot_widget())
+        if view.role is not Role.USER:
+            self._column.addWidget(self._foot_widget())
+        if view.versions > 1:
+            self._ensure_actions()
 
-    def _head(self) -> QHBoxLayout:
-        head = QHBoxLayout()
+    def _head(self) -> QWidget:
+        """Who and when; for a question its actions as well, so that nothing stands between it and its answer."""
+        whole = QWidget()
+        head = QHBoxLayout(whole)
         head.setContentsMargins(0, 0, 0, 0)
         who = label(role_name(self.view), "role")
         when = label(self.view.created.astimezone().strftime("%H:%M"), "small")
         when.setToolTip(self.view.created.astimezone().strftime("%A, %d %B %Y, %H:%M"))
         head.addWidget(who)
         head.addStretch(1)
+        if self.view.role is Role.USER:
+            whole.setFixedHeight(self._themes.px(32))
+            self._foot = QHBoxLayout()
+            head.addLayout(self._foot)
         head.addWidget(when)
-        return head
+        return whole
 
     def _body(self) -> QWidget | None:
         view = self.view
@@ -240,8 +251,6 @@ class MessageWidget(QFrame):
         if self.view.figures:
             figures = label(self.view.figures, "small")
             self._foot.addWidget(figures)
-        if self.view.versions > 1:
-            self._ensure_actions()
         return foot
 
     # --- actions --------------------------------------------------------------------------------------
@@ -251,7 +260,7 @@ class MessageWidget(QFrame):
         if self.view.role is Role.USER:
             return (Action("copy", "copy", "Copy message"), Action("edit", "pencil", "Edit message", "Ctrl+E"))
         found = [Action("copy", "copy", "Copy answer")] if self.view.text else []
-        if self.view.state not in (MessageState.STREAMING, MessageState.READING):
+        if self.view.state is not MessageState.STREAMING:
             found.append(Action("regenerate", "refresh-cw", "Answer again"))
         if self.view.has_trace:
             found.append(Action("replay", "film", "Replay the denoising"))
@@ -397,6 +406,8 @@ def role_name(view: MessageView) -> str:
     """Who speaks, in a word."""
     if view.role is Role.USER:
         return "You"
+    if view.is_program:
+        return "DiffDesk"
     return "Corrected" if view.draft else "Answer"
 
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from diffdesk.core.errors import CheckpointError, UserError
 from diffdesk.core.requests import ModelInfo, ModelSpec
 from diffdesk.services.models import memory_warning, name_of, spec_of
+from diffdesk.store import Store
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.rows import error_view
 from diffdesk.ui.views import ModelState, ModelView
@@ -17,7 +18,8 @@ from diffdesk.workers.engine_lane import EngineLane
 from diffdesk.workers.file_pool import FilePool
 from diffdesk.workers.store_lane import StoreLane
 
-STATE_MODEL = "model"
+STATE_MODEL, STATE_RECENT = "model", "recent_models"
+_MOST_RECENT = 5
 _WATCH_MILLISECONDS = 2000
 
 
@@ -101,7 +103,10 @@ class ModelPresenter(QObject):
     def _on_loaded(self, info: ModelInfo) -> None:
         self._show(ModelView(ModelState.READY, info.name, info=info))
         value = "" if self._path is None else str(self._path)
-        self._store.submit(lambda store: store.set_state(STATE_MODEL, value))
+        self._store.submit(lambda store: _remember(store, value), self._on_remembered)
+
+    def _on_remembered(self, recent: list[str]) -> None:
+        self._window.set_recent_folders([Path(one) for one in recent])
 
     def _on_failed(self, error: UserError) -> None:
         self._show(ModelView(ModelState.FAILED, name_of(self._path), error=error_view(error)))
@@ -122,3 +127,14 @@ class ModelPresenter(QObject):
         self.view = view
         self._window.set_model(view)
         self.changed.emit(view)
+
+
+def _remember(store: Store, path: str) -> list[str]:
+    """Keep which model is in use, and the folders that were used lately, the last one first."""
+    store.set_state(STATE_MODEL, path)
+    none: list[str] = []
+    recent = store.state(STATE_RECENT, none)
+    if path:
+        recent = [path, *(one for one in recent if one != path)][:_MOST_RECENT]
+        store.set_state(STATE_RECENT, recent)
+    return recent

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from diffdesk.core.errors import UserError
+from diffdesk.core.errors import EngineError, RecogniserError, StoreError, UserError
 from diffdesk.core.events import AnswerState, Finished, FinishReason, RunStats
-from diffdesk.core.messages import ImageRef, Message, Role
+from diffdesk.core.messages import ImageRef, Message, MessageState, Role
 from diffdesk.core.requests import TaskKind
-from diffdesk.store import AttachmentRow, ConversationRow, MessageRow, MessageState
+from diffdesk.store import AttachmentRow, ConversationRow, MessageRow
 from diffdesk.ui.views import ConversationView, ErrorView, ImageView, MessageView
-from diffdesk.ui.views import MessageState as Shown
 
 NOT_SETTLED = (
     "Two canvases in a row didn't settle, so the answer stops here. A lower entropy bound or more steps may help."
@@ -25,8 +24,9 @@ STOPPED_CORRECTION = "Stopped. What had not been reached is as it was."
 
 
 def error_view(error: UserError) -> ErrorView:
-    """A user error as widgets show it."""
-    return ErrorView(error.title, error.text, error.remedy, error.details)
+    """A user error as widgets show it; a report only where one may be needed to find out what happened."""
+    is_puzzling = isinstance(error, EngineError | RecogniserError | StoreError)
+    return ErrorView(error.title, error.text, error.remedy, error.details if is_puzzling else "")
 
 
 def local_time(seconds: float) -> datetime:
@@ -47,21 +47,24 @@ def image_view(row: AttachmentRow, thumbnail: bytes = b"") -> ImageView:
 def message_view(row: MessageRow) -> MessageView:
     """A message of the transcript."""
     is_correction = bool(row.draft) and row.state in (MessageState.COMPLETE, MessageState.STOPPED)
+    # Where the program's own sentence stands in for an answer it is the message, not a remark below nothing.
+    is_program = row.role is Role.ASSISTANT and row.state is MessageState.COMPLETE and not row.text
     return MessageView(
         id=row.id,
         role=row.role,
-        text=row.text,
+        text=row.note if is_program else row.text,
         created=local_time(row.created),
-        state=Shown(row.state.value),
+        state=row.state,
         thought=row.thought,
         images=tuple(image_view(one) for one in row.attachments),
         draft=row.draft if is_correction else "",
-        note=row.note,
+        note="" if is_program else row.note,
         figures=figures(row.stats) if row.stats else "",
         error=error_view(row.error) if row.error else None,
         version=row.version,
         versions=row.versions,
         has_trace=bool(row.stats and row.stats.steps) or row.state is MessageState.STOPPED,
+        is_program=is_program,
     )
 
 

@@ -36,6 +36,8 @@ from diffdesk.ui.message_parts import label
 from diffdesk.ui.setting_editors import NumberEditor, SettingEditor, hint_label, make_editor
 
 OWN_PRESET = "Your own"
+CHAT_ONLY = ("system", "thinking", "canvases")
+UNUSED = "This model corrects text. System prompt, thinking and answer room are for models that chat."
 
 
 def apply_preset(preset: Preset, current: GenerationParameters) -> GenerationParameters:
@@ -75,6 +77,9 @@ class SettingsPanel(QFrame):
         self._close = IconButton("x", "Close settings")
         self._preset_help = hint_label()
         self.problem = hint_label("danger")
+        self._unused = hint_label()
+        self._unused.setText(UNUSED)
+        self._unused.hide()
         self._build()
         self._fill_presets()
         self.presets.activated.connect(self._on_preset_chosen)
@@ -97,6 +102,12 @@ class SettingsPanel(QFrame):
         for editor in self.editors.values():
             if isinstance(editor, NumberEditor):
                 editor.set_canvas_length(length)
+
+    def set_chat_settings_used(self, is_used: bool) -> None:
+        """Whether the model in use takes what concerns chat only; if not, those rows rest and say why."""
+        for key in CHAT_ONLY:
+            self.editors[key].setEnabled(is_used)
+        self._unused.setVisible(not is_used)
 
     @property
     def parameters(self) -> GenerationParameters:
@@ -126,6 +137,7 @@ class SettingsPanel(QFrame):
         column.addWidget(self._preset_help)
         column.addSpacing(8)
         column.addWidget(self.problem)
+        column.addWidget(self._unused)
         for row in SETTINGS:
             self._add_row(column, row.key)
         column.addStretch(1)

@@ -10,23 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.requests import ModelInfo, TaskKind
 
 Place = TaskKind  # a place of the window is where one kind of task is done
-
-
-class MessageState(StrEnum):
-    """What became of a message."""
-
-    SENT = "sent"
-    READING = "reading"  # the recogniser reads its image
-    STREAMING = "streaming"
-    COMPLETE = "complete"
-    STOPPED = "stopped"
-    FAILED = "failed"
-    EMPTY = "empty"
-    THOUGHT_ONLY = "thought_only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +49,7 @@ class MessageView:
         figures: "14 steps · 212 ms a step · 87 tok/s", empty if there are none.
         version, versions: which of how many versions of this turn (from 1).
         has_trace: whether its denoising run can be replayed.
+        is_program: the words are the program's own, said in place of an answer.
     """
 
     id: int
@@ -78,6 +66,7 @@ class MessageView:
     version: int = 1
     versions: int = 1
     has_trace: bool = False
+    is_program: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, Qt, QThread, Signal
 
 from diffdesk.core.errors import UserError
-from diffdesk.store import Store
+from diffdesk.store import Store, set_aside
 from diffdesk.workers.relay import Relay
 
 T = TypeVar("T")
@@ -19,6 +19,7 @@ class StoreLane(QObject):
     """Does things with the store, one after the other, off the window's thread."""
 
     _asked = Signal(object, object, object)
+    _aside_asked = Signal(object, object)
     _ended = Signal()
 
     def __init__(self, folder: Path, relay: Relay, parent: QObject | None = None) -> None:
@@ -28,6 +29,7 @@ class StoreLane(QObject):
         self._desk = _StoreDesk(folder, relay)
         self._desk.moveToThread(self._thread)
         self._asked.connect(self._desk.on_asked, Qt.ConnectionType.QueuedConnection)
+        self._aside_asked.connect(self._desk.on_aside_asked, Qt.ConnectionType.QueuedConnection)
         self._ended.connect(self._desk.on_ended, Qt.ConnectionType.QueuedConnection)
         self._thread.start()
 
@@ -39,6 +41,10 @@ class StoreLane(QObject):
     ) -> None:
         """Run `work(store)` on the store's thread; what it returns is durable when `done` is called."""
         self._asked.emit(work, done, failed)
+
+    def set_aside(self, done: Callable[[Path], None], failed: Callable[[UserError], None]) -> None:
+        """Move a damaged store into a folder of its own beside it; the next request begins a new one."""
+        self._aside_asked.emit(done, failed)
 
     def close(self) -> None:
         """Finish what was asked, close the file, end the thread."""
@@ -63,11 +69,18 @@ class _StoreDesk(QObject):
     ) -> None:
         self._relay.perform(lambda: work(self._opened()), done, failed)
 
+    def on_aside_asked(self, done: Callable[[Any], None], failed: Callable[[UserError], None]) -> None:
+        self._close()
+        self._relay.perform(lambda: set_aside(self._folder), done, failed)
+
     def on_ended(self) -> None:
+        self._close()
+        self.thread().quit()
+
+    def _close(self) -> None:
         if self._store is not None:
             self._store.close()
             self._store = None
-        self.thread().quit()
 
     def _opened(self) -> Store:
         if self._store is None:

@@ -20,7 +20,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from diffdesk.store import MessageState, Store
+from diffdesk.core.messages import MessageState
+from diffdesk.store import Store
 
 KILLS = int(os.environ.get("DIFFDESK_KILLS", "4"))
 ENGINE_KILLS = int(os.environ.get("DIFFDESK_ENGINE_KILLS", "3"))

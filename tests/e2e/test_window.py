@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,9 +17,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.paths import Places, resource_dir
-from diffdesk.store import MessageRow, MessageState, Store
+from diffdesk.store import MessageRow, Store
 from diffdesk.ui.app import Program
 from diffdesk.ui.banner import Banner
 from diffdesk.ui.composer import Composer
@@ -26,6 +29,7 @@ from diffdesk.workers.engine_lane import LiveView
 from tests.e2e.conftest import READY_MILLISECONDS, wait_for_model
 from tests.unit.backends import tiny
 
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie rnoon rises."
 CORRECT = "The quick brown fox jumps over the lazy dog while the moon rises."
 
@@ -228,3 +232,47 @@ def test_a_second_start_brings_the_first_window_forward(
         first.kill()
         first.wait()
     assert "in use" in second.stderr or "already open" in second.stderr
+
+
+def test_a_store_of_a_newer_version_is_left_alone_and_nothing_typed_is_lost(
+    qtbot: QtBot, start: Callable[[], Program], places: Places
+) -> None:
+    with Store.open(places.data) as store:
+        path = store.database.path
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    before = path.read_bytes()
+    program = start()
+    qtbot.waitUntil(lambda: "newer" in banner_text(program), timeout=30_000)
+    say(program, NOISY)
+    qtbot.waitUntil(lambda: composer(program).text == NOISY, timeout=30_000)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_store_can_be_set_aside_and_work_goes_on(
+    qtbot: QtBot, start: Callable[[], Program], places: Places
+) -> None:
+    with Store.open(places.data) as store:
+        path = store.database.path
+    path.write_bytes(b"this is no database" * 1000)
+    program = start()
+    qtbot.waitUntil(lambda: len(program.window.findChildren(Banner)) == 1, timeout=30_000)
+    buttons = [button for banner in program.window.findChildren(Banner) for button in banner.action_buttons]
+    next(button for button in buttons if "aside" in button.text()).click()
+    say(program, NOISY)
+    assert wait_for_answer(qtbot, program).text == CORRECT
+    assert any(folder.name.startswith("aside-") for folder in places.data.iterdir())
+
+
+def test_without_a_screen_it_says_so(tmp_path: Path) -> None:
+    clean = {key: value for key, value in os.environ.items() if key not in SCREENS}
+    ended = subprocess.run(
+        [sys.executable, "-m", "diffdesk", "--data-dir", str(tmp_path)],
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if sys.platform == "linux":
+        assert ended.returncode == 2
+        assert "no screen" in ended.stderr

@@ -8,10 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, SignalInstance
 from PySide6.QtGui import QColor, QImage, QImageWriter
 
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import SamplerDefaults
 from diffdesk.core.requests import ModelInfo
-from diffdesk.ui.views import ConversationView, ImageView, MessageState, MessageView, ModelState, ModelView, Place
+from diffdesk.ui.views import ConversationView, ImageView, MessageView, ModelState, ModelView, Place
 
 NOW = datetime(2026, 3, 3, 14, 2, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.trace import CanvasFold
 from diffdesk.ui.canvas import LiveMessage
 from diffdesk.ui.canvas.sample_run import sample_run
@@ -18,7 +18,7 @@ from diffdesk.ui.message_column import MOST_WIDGETS
 from diffdesk.ui.message_parts import ThoughtFold
 from diffdesk.ui.message_widget import MessageWidget
 from diffdesk.ui.theme import ThemeKeeper
-from diffdesk.ui.views import ErrorView, MessageState, MessageView, Place
+from diffdesk.ui.views import ErrorView, MessageView, Place
 from tests.gui.window.samples import NOW, collect, image, message, mine, talk
 
 
@@ -227,7 +227,6 @@ def test_a_message_that_is_edited_stays_when_it_scrolls_away(window: MainWindow)
         (MessageState.EMPTY, "ended its answer at once"),
         (MessageState.THOUGHT_ONLY, "more room"),
         (MessageState.STOPPED, "You stopped"),
-        (MessageState.READING, "Reading the text of the image"),
         (MessageState.FAILED, "Out of memory"),
     ],
 )

@@ -10,9 +10,9 @@ import sys
 from itertools import count
 from pathlib import Path
 
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.requests import TaskKind
-from diffdesk.store import MessageState, Store
+from diffdesk.store import Store
 from tests.unit.store.samples import make_run
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from diffdesk.core.errors import EngineError
 from diffdesk.core.events import RunStats
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import TaskKind
-from diffdesk.store import MessageState, Store
+from diffdesk.store import Store
 from diffdesk.store.database import FILE_NAME
 from diffdesk.store.migrations import LATEST
 from tests.unit.store.samples import make_run

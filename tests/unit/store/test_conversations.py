@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from diffdesk.core.errors import EngineError
 from diffdesk.core.events import RunStats
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import TaskKind
-from diffdesk.store import MessageState, Store
+from diffdesk.store import Store
 from diffdesk.store.conversations import title_from
 from diffdesk.store.database import storable
 

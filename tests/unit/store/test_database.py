@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from diffdesk.core.errors import StoreError
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.requests import TaskKind
-from diffdesk.store import DamagedStoreError, MessageState, NewerStoreError, Store, set_aside
+from diffdesk.store import DamagedStoreError, NewerStoreError, Store, set_aside
 from diffdesk.store.database import FILE_NAME
 from diffdesk.store.migrations import LATEST
 from tests.unit.store.samples import make_run

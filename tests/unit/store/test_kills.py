@@ -14,7 +14,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from diffdesk.store import MessageState, Store
+from diffdesk.core.messages import MessageState
+from diffdesk.store import Store
 
 KILLS = int(os.environ.get("DIFFDESK_KILLS", "10"))
 LONGEST_LIFE = 0.5  # seconds

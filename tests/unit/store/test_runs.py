@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from diffdesk.core.errors import ProtocolError, StoreError
 from diffdesk.core.events import RunStats
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import TaskKind
 from diffdesk.core.trace import CanvasFold, TraceEvent, encode_event
-from diffdesk.store import MessageState, Store
+from diffdesk.store import Store
 from diffdesk.store.runs import ENDED_EARLY, pack, unpack
 from tests.unit.store.samples import make_run
 

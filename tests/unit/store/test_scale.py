@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.requests import TaskKind
-from diffdesk.store import MessageState, Store
+from diffdesk.store import Store
 from tests.unit.store.samples import make_run
 
 T = TypeVar("T")

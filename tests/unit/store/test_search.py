@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from diffdesk.core.messages import Role
+from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.requests import TaskKind
-from diffdesk.store import MessageState, Store
+from diffdesk.store import Store
 
 SYNTAX = st.sampled_from(
     ['"', "'", "*", "^", ":", "(", ")", "{", "}", "+", "-", "NEAR", "AND", "OR", "NOT", "text:", "rank", "\0", "%", "_",
