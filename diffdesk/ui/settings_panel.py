@@ -37,7 +37,7 @@ from diffdesk.ui.setting_editors import NumberEditor, SettingEditor, hint_label,
 
 OWN_PRESET = "Your own"
 CHAT_ONLY = ("system", "thinking", "canvases")
-UNUSED = "This model corrects text. System prompt, thinking and answer room are for models that chat."
+UNUSED = "This model corrects text: it takes no system prompt and doesn't think first."
 
 
 def apply_preset(preset: Preset, current: GenerationParameters) -> GenerationParameters:
@@ -70,6 +70,7 @@ class SettingsPanel(QFrame):
         self._defaults: SamplerDefaults | None = None
         self._parameters = GenerationParameters()
         self.editors: dict[str, SettingEditor] = {}
+        self._rows: dict[str, QWidget] = {}
         self.presets = QComboBox()
         self.presets.setAccessibleName("Preset")
         self.reset_button = QPushButton("Reset")
@@ -104,9 +105,9 @@ class SettingsPanel(QFrame):
                 editor.set_canvas_length(length)
 
     def set_chat_settings_used(self, is_used: bool) -> None:
-        """Whether the model in use takes what concerns chat only; if not, those rows rest and say why."""
+        """Whether the model in use takes what concerns chat only; if not, those rows go and a line says why."""
         for key in CHAT_ONLY:
-            self.editors[key].setEnabled(is_used)
+            self._rows[key].setVisible(is_used)
         self._unused.setVisible(not is_used)
 
     @property
@@ -138,6 +139,7 @@ class SettingsPanel(QFrame):
         column.addSpacing(8)
         column.addWidget(self.problem)
         column.addWidget(self._unused)
+        column.addSpacing(8)
         for row in SETTINGS:
             self._add_row(column, row.key)
         column.addStretch(1)
@@ -156,13 +158,18 @@ class SettingsPanel(QFrame):
     def _add_row(self, column: QVBoxLayout, key: str) -> None:
         row = BY_KEY[key]
         editor = make_editor(row)
+        whole = QWidget()
+        part = QVBoxLayout(whole)
+        part.setContentsMargins(0, 0, 0, 12)
+        part.setSpacing(4)
         if row.kind is not Kind.SWITCH:
             name = label(row.label, "name")
             name.setToolTip(row.help)
             name.setBuddy(editor.focusProxy() or editor)
-            column.addWidget(name)
-        column.addWidget(editor)
-        column.addSpacing(12)
+            part.addWidget(name)
+        part.addWidget(editor)
+        column.addWidget(whole)
+        self._rows[key] = whole
         self.editors[key] = editor
         editor.changed.connect(self._on_editor_changed)
 

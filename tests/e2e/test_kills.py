@@ -8,6 +8,7 @@ small, so that the suite stays short. The full storm:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -34,15 +35,16 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no kil
 class Typing:
     """A typist at work in a process of its own, and what it says."""
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, patience: float = PATIENCE) -> None:
+        self._errors = (profile / "typist.log").open("w+", encoding="utf-8")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.e2e.typist", str(profile)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
             env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
         )
-        self._watchdog = threading.Timer(PATIENCE, self._process.kill)
+        self._watchdog = threading.Timer(patience, self._process.kill)
         self._watchdog.start()
 
     def next(self) -> dict[str, object]:
@@ -50,18 +52,23 @@ class Typing:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            assert self._process.stderr is not None
-            pytest.fail(f"the program ended: {self._process.stderr.read()[-3000:]}")
+            self.kill()
+            pytest.fail(f"the program ended: {self._log[-3000:]}")
         said = json.loads(line)
         assert isinstance(said, dict)
         return said
 
     def kill(self) -> list[dict[str, object]]:
         """Kill it with everything it started; what it had said and nobody had read."""
-        children = psutil.Process(self._process.pid).children(recursive=True)
+        children: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children = psutil.Process(self._process.pid).children(recursive=True)
         self._process.send_signal(signal.SIGKILL)
         rest, _ = self._process.communicate()
         self._watchdog.cancel()
+        self._errors.seek(0)
+        self._log = self._errors.read()
+        self._errors.close()
         psutil.wait_procs(children, timeout=30)  # the engine ends by itself when its pipe does
         assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
         return [json.loads(line) for line in rest.splitlines() if line.endswith("}")]
@@ -103,7 +110,7 @@ def test_kills_of_the_whole_program(tmp_path: Path) -> None:
 
 def test_kills_of_the_engine(tmp_path: Path) -> None:
     chance = random.Random(SEED + 1)
-    typing = Typing(tmp_path)
+    typing = Typing(tmp_path, PATIENCE + 30 * ENGINE_KILLS)
     said: list[dict[str, object]] = []
     engine: object = None
     kills = failures = 0

@@ -76,7 +76,7 @@ class LiveMessage(QWidget):
         self.setAccessibleName("Answer being written")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._title = _label("", "heading")
-        self._stop = QPushButton("Stop")
+        self._stop = QPushButton(" Stop")
         self._stop.setAccessibleName("Stop writing")
         self._stop.setToolTip("Stop and keep what is written (Esc)")
         self._stop.clicked.connect(self._on_stop_clicked)
@@ -155,7 +155,7 @@ class LiveMessage(QWidget):
         self._thought_button.hide()
         self._thought_box.hide()
         self._stop.setEnabled(True)
-        self._stop.setText("Stop")
+        self._stop.setText(" Stop")
         self._stop.show()
         self._status.set_text("")
         self.announcer.speak(f"{title}.")
@@ -285,7 +285,7 @@ class LiveMessage(QWidget):
 
     def _on_stop_clicked(self) -> None:
         self._stop.setEnabled(False)
-        self._stop.setText("Stopping…")
+        self._stop.setText(" Stopping…")
         self.stop_requested.emit()
 
     def _on_details_toggled(self, is_open: bool) -> None:
