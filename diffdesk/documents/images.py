@@ -15,11 +15,9 @@ from pathlib import Path
 from PIL import Image
 
 from diffdesk.core.errors import ImageError
+from diffdesk.documents.formats import SUFFIXES
 from diffdesk.documents.image_guard import FORMATS_IN_WORDS, check_size, opened
 from diffdesk.documents.pixels import to_rgb
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
-"""Endings of the files that can be opened, for a file dialog."""
 
 FRAME_SIDE = 1280
 """Frames of an animation are made no larger than this: sixty of them are held at once."""

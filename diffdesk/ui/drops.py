@@ -1,19 +1,18 @@
-"""What may be dropped on the window, and the sheet that says so while something hovers over it."""
+"""What may be dropped on the window, the sheet that says so while something hovers over it, and the drop itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QMimeData, QObject, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QDragMoveEvent, QDropEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from diffdesk.documents.formats import SUFFIXES
 from diffdesk.ui.composer_edit import offered_images
 from diffdesk.ui.icons import pixmap
 from diffdesk.ui.theme import ThemeKeeper
-
-IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ def sort_drop(data: QMimeData) -> Dropped:
         if isinstance(one, Path) and one.is_dir():
             if (one / "config.json").is_file():
                 return Dropped(folder=one)
-            inside = (file for file in one.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+            inside = (file for file in one.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
             images.extend(sorted(inside))
         else:
             images.append(one)
@@ -85,3 +84,32 @@ class DropSheet(QWidget):
         flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap)
         painter.drawText(below, flags, "Drop an image, some text, or a model's folder")
         painter.end()
+
+
+class DropTarget(QObject):
+    """Takes drops anywhere on a window. `dropped(Dropped)` comes once for each."""
+
+    dropped = Signal(object)
+
+    def __init__(self, themes: ThemeKeeper, window: QWidget, covered: QWidget) -> None:
+        super().__init__(window)
+        self.sheet = DropSheet(themes, covered)
+        window.setAcceptDrops(True)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        kind = event.type()
+        if isinstance(event, QDropEvent) and kind == QEvent.Type.Drop:
+            self.sheet.hide()
+            event.acceptProposedAction()
+            self.dropped.emit(sort_drop(event.mimeData()))
+            return True
+        if isinstance(event, QDragMoveEvent) and (self.sheet.isVisible() or is_droppable(event.mimeData())):
+            event.acceptProposedAction()
+            self.sheet.show_over()
+            return True
+        if kind == QEvent.Type.DragLeave:
+            self.sheet.hide()
+        elif kind == QEvent.Type.Resize and self.sheet.isVisible():
+            self.sheet.show_over()
+        return super().eventFilter(watched, event)

@@ -38,4 +38,5 @@ KEYS: tuple[Key, ...] = (
     Key("zoom_out", ("Ctrl+-",), "Smaller text", "Window"),
     Key("zoom_reset", ("Ctrl+0",), "Usual text size", "Window"),
     Key("keys", ("F1",), "These keys", "Window"),
+    Key("quit", ("Ctrl+Q",), "Close the window", "Window"),
 )

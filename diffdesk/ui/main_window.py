@@ -16,13 +16,8 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDragMoveEvent,
-    QDropEvent,
     QKeyEvent,
     QKeySequence,
-    QResizeEvent,
     QShortcut,
 )
 from PySide6.QtWidgets import QApplication, QMainWindow, QPlainTextEdit, QVBoxLayout, QWidget
@@ -33,7 +28,7 @@ from diffdesk.ui.banner import Action, Kind
 from diffdesk.ui.canvas import LiveMessage
 from diffdesk.ui.centre import Centre
 from diffdesk.ui.conversation_list import Sidebar
-from diffdesk.ui.drops import DropSheet, is_droppable, sort_drop
+from diffdesk.ui.drops import Dropped, DropTarget
 from diffdesk.ui.header import Header
 from diffdesk.ui.image_dialog import ImageDialog
 from diffdesk.ui.keys import KEYS
@@ -102,7 +97,6 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("DiffDesk")
         self.setMinimumSize(480, 400)
         self.resize(1280, 800)
-        self.setAcceptDrops(True)
         whole = QWidget()
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
@@ -110,7 +104,8 @@ class MainWindow(QMainWindow):
         column.addWidget(self.header)
         column.addWidget(self.stage, 1)
         self.setCentralWidget(whole)
-        self.drop_sheet = DropSheet(themes, whole)
+        self.drops = DropTarget(themes, self, whole)
+        self.drops.dropped.connect(self._on_dropped)
         self._connect_parts()
         self._connect_messages()
         self._bind_keys()
@@ -165,7 +160,7 @@ class MainWindow(QMainWindow):
 
     def _bind_keys(self) -> None:
         find = self.centre.find_bar
-        actions: dict[str, Callable[[], None]] = {
+        actions: dict[str, Callable[[], object]] = {
             "send": self._on_send_pressed,
             "edit_last": self._on_edit_last_pressed,
             "attach": self._on_attach_requested,
@@ -181,6 +176,7 @@ class MainWindow(QMainWindow):
             "zoom_out": lambda: self._zoom(self._themes.zoom_out),
             "zoom_reset": lambda: self._zoom(self._themes.reset_zoom),
             "keys": self.show_keys,
+            "quit": self.close,
         }
         for key in KEYS:
             # Escape is no shortcut: fields use it first, and only what they leave stops the answer.
@@ -440,6 +436,15 @@ class MainWindow(QMainWindow):
     def _on_link_clicked(self, address: str) -> None:
         ask_link(self, address)
 
+    def _on_dropped(self, dropped: Dropped) -> None:
+        if dropped.folder is not None:
+            self.model_chosen.emit(dropped.folder)
+        elif dropped.images:
+            self.images_offered.emit(list(dropped.images))
+        elif dropped.text:
+            self.composer.edit.insertPlainText(dropped.text)
+        self.activateWindow()
+
     # --- Qt -------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -453,35 +458,6 @@ class MainWindow(QMainWindow):
                 self.stop_requested.emit()
             return
         super().keyPressEvent(event)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if is_droppable(event.mimeData()):
-            event.acceptProposedAction()
-            self.drop_sheet.show_over()
-
-    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        event.acceptProposedAction()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        del event
-        self.drop_sheet.hide()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.drop_sheet.hide()
-        dropped = sort_drop(event.mimeData())
-        event.acceptProposedAction()
-        if dropped.folder is not None:
-            self.model_chosen.emit(dropped.folder)
-        elif dropped.images:
-            self.images_offered.emit(list(dropped.images))
-        elif dropped.text:
-            self.composer.edit.insertPlainText(dropped.text)
-        self.activateWindow()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if self.drop_sheet.isVisible():
-            self.drop_sheet.show_over()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Report what is unsent first, then that the window closes."""

@@ -13,8 +13,9 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 
 from diffdesk import __version__
+from diffdesk.documents.formats import SUFFIXES
 
-IMAGE_FILTER = "Images (*.png *.jpg *.jpeg *.webp *.gif *.bmp *.tif *.tiff *.ppm *.avif);;All files (*)"
+IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in SUFFIXES)});;All files (*)"
 
 
 def ask_images(parent: QWidget, then: Callable[[list[Path]], None]) -> QFileDialog:

@@ -137,9 +137,9 @@ def test_the_drop_sheet_shows_while_something_hovers(window: MainWindow) -> None
         QPoint(9, 9), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     )
     QApplication.sendEvent(window, event)
-    assert window.drop_sheet.isVisible()
+    assert window.drops.sheet.isVisible()
     drop(window, data)
-    assert not window.drop_sheet.isVisible()
+    assert not window.drops.sheet.isVisible()
     assert window.composer.text == "words"
 
 
