@@ -9,12 +9,13 @@ matter of the services.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
-from diffdesk.core.errors import UserError
+from diffdesk.core.errors import StoreError, UserError
 from diffdesk.core.events import RunStats
 from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
@@ -22,6 +23,7 @@ from diffdesk.core.requests import TaskKind
 from diffdesk.core.trace import TraceEvent
 from diffdesk.store import attachments, conversations, messages, runs, search, state
 from diffdesk.store.database import Database, open_database
+from diffdesk.store.failures import DamagedStoreError
 from diffdesk.store.messages import Change, NewMessage
 from diffdesk.store.rows import (
     AttachmentRow,
@@ -32,6 +34,8 @@ from diffdesk.store.rows import (
     SearchHit,
 )
 from diffdesk.store.state import Slot, Value
+
+log = logging.getLogger(__name__)
 
 
 class MessageDetails(TypedDict, total=False):
@@ -78,7 +82,7 @@ class Store:
         try:
             if database.was_checked:
                 search.repair(database)
-            store.recover()
+            store.try_to_recover()
         except BaseException:
             database.close()
             raise
@@ -226,6 +230,15 @@ class Store:
     def run(self, message_id: int) -> RunRow | None:
         """What is known of the run that wrote a message; None if none was recorded."""
         return runs.one(self.database, message_id)
+
+    def try_to_recover(self) -> None:
+        """`recover`, unless there is no room for it: on a full disk conversations can still be read."""
+        try:
+            self.recover()
+        except DamagedStoreError:
+            raise
+        except StoreError as error:
+            log.warning("unfinished messages stay as they are: %s", error.title)
 
     def recover(self) -> tuple[int, ...]:
         """Make messages that are still streaming stopped ones; `open` does this. Which ones."""

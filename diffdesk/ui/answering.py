@@ -7,7 +7,7 @@ keeps the trace, and ends the answer whatever happens. Conversations may be swit
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -17,6 +17,7 @@ from diffdesk.core.events import AnswerState, Finished, FinishReason, Prefilled,
 from diffdesk.core.messages import Message
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import RunRequest, TaskKind
+from diffdesk.core.trace import TraceEvent
 from diffdesk.documents.recogniser import Recogniser
 from diffdesk.services.reading import Reading, read_images, with_text_of_images
 from diffdesk.store import MessageRow, Store
@@ -29,6 +30,7 @@ from diffdesk.workers.engine_lane import EngineLane, LiveView, Progress
 from diffdesk.workers.file_pool import FilePool
 from diffdesk.workers.store_lane import StoreLane
 
+NOT_SAVED = "This answer is not saved yet."
 NO_TEXT_FOUND = "No text was found in the image. A sharper or larger image may help."
 READ_FROM_IMAGE = "The model can't see images; it was given the text that was read from the image."
 WORDS_UNUSED = "The words beside the image were not used: this model corrects text and takes no instructions."
@@ -48,6 +50,9 @@ class Answer:
     note: str = ""
     is_reading: bool = False
     saved_canvases: int = 0
+    unsaved: list[TraceEvent] = field(default_factory=list)  # what the store could not take yet
+    is_warned: bool = False
+    is_ended: bool = False
     stop_reading: threading.Event = field(default_factory=threading.Event)
 
 
@@ -159,13 +164,12 @@ class Answering(QObject):
             return read_images(self._recogniser, images, answer.stop_reading.is_set)
 
         def done(reading: Reading) -> None:
-            if self._answer is answer:
+            if not answer.is_ended:
                 answer.is_reading = False
                 self._on_read(answer, reading)
 
         def failed(error: UserError) -> None:
-            if self._answer is answer:
-                self._end(answer, Finished(FinishReason.FAILED, RunStats(), error=error))
+            self._end(answer, Finished(FinishReason.FAILED, RunStats(), error=error))
 
         self._pool.submit(work, done, failed)
 
@@ -199,7 +203,10 @@ class Answering(QObject):
             self._engine.run(message, request)
 
         # The draft is durable before the model starts, as the question is.
-        self._store.submit(lambda store: store.update_message(message, draft=draft), done, self._on_store_failed)
+        def failed(error: UserError) -> None:
+            self._end(answer, Finished(FinishReason.FAILED, RunStats(), error=error))
+
+        self._store.submit(lambda store: store.update_message(message, draft=draft), done, failed)
 
     def _on_frame(self, view: LiveView) -> None:
         answer = self._answer
@@ -214,10 +221,24 @@ class Answering(QObject):
             self._live.show_waiting(f"Reading the prompt: {event.done:,} of {event.total:,} tokens")
 
     def _on_progressed(self, batch: Progress) -> None:
-        def work(store: Store) -> None:
-            store.save_progress(batch.run, batch.answer, batch.thought, batch.events)
+        answer = self._answer
+        if answer is None or batch.run != answer.row.id:
+            return
+        events, answer.unsaved = [*answer.unsaved, *batch.events], []
 
-        self._store.submit(work, lambda _: self._on_saved(batch), self._on_store_failed)
+        def failed(error: UserError) -> None:
+            """The disk is full, say: the answer goes on, its events wait for the next try, the user is told once."""
+            if not answer.is_warned:
+                self._window.show_banner(error_view(error), "warning", [])
+            answer.is_warned = True
+            answer.unsaved = [*events, *answer.unsaved]
+            self._on_saved(batch)
+
+        self._store.submit(
+            lambda store: store.save_progress(batch.run, batch.answer, batch.thought, events),
+            lambda _: self._on_saved(batch),
+            failed,
+        )
 
     def _on_saved(self, batch: Progress) -> None:
         answer, view = self._answer, batch.closed
@@ -233,35 +254,55 @@ class Answering(QObject):
             self._end(self._answer, finished)
 
     def _end(self, answer: Answer, finished: Finished) -> None:
-        self._answer = None
+        if answer.is_ended:
+            return
+        answer.is_ended = True
         self._watch.stop()
-        note = closing_note(finished, answer.kind, answer.draft, answer.note)
+        row = replace(
+            answer.row,
+            state=stored_state(finished),
+            text=finished.answer,
+            thought=finished.thought,
+            stats=finished.stats,
+            note=closing_note(finished, answer.kind, answer.draft, answer.note),
+            error=finished.error,
+            draft=answer.draft,
+        )
+        # Saves are done in order: by the time this one runs, what failed before it is among the unsaved.
+        self._keep(answer, row, self._on_kept)
+
+    def _keep(self, answer: Answer, row: MessageRow, done: Callable[[MessageRow], None]) -> None:
+        """Write the last word on an answer; where that fails it stays on the screen and can be saved again."""
 
         def work(store: Store) -> MessageRow:
             return store.finish_message(
-                answer.row.id,
-                stored_state(finished),
-                finished.answer,
-                finished.thought,
-                stats=finished.stats,
-                note=note,
-                error=finished.error,
+                row.id,
+                row.state,
+                row.text,
+                row.thought,
+                stats=row.stats,
+                note=row.note,
+                error=row.error,
+                trace_events_appended=answer.unsaved,
             )
 
-        self._store.submit(work, self._on_kept, self._on_store_failed)
+        def again() -> None:
+            self._keep(answer, row, lambda kept: self._window.update_message(message_view(kept)))
+
+        def failed(error: UserError) -> None:
+            self._window.show_banner(error_view(error), "error", [("Save the answer again", again)])
+            if self._answer is answer:
+                self._on_kept(replace(row, note=f"{row.note} {NOT_SAVED}".strip()))
+
+        self._store.submit(work, done, failed)
 
     def _on_kept(self, row: MessageRow) -> None:
+        self._answer = None
         if self._live is not None:
             self._window.end_live(message_view(row))
         self._live = None
         self._window.set_busy(False)
         self.ended.emit(row)
-
-    def _on_store_failed(self, error: UserError) -> None:
-        """The disk is full or gone: the words stay on the screen, and the user is told."""
-        self._window.show_banner(error_view(error), "error", [])
-        self._window.set_busy(False)
-        self._answer = None
 
     # Waiting and hanging
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -197,13 +197,19 @@ class Controller(QObject):
 
     def _show(self, conversation: ConversationRow, rows: Sequence[MessageRow]) -> None:
         self.answering.hide()
-        views = [message_view(row) for row in rows]
+        views = [message_view(self._as_it_is(row)) for row in rows]
         self._window.show_conversation(conversation.title or "Untitled", Place(conversation.place), views)
         self._window.show_welcome(not views)
         self._show_room(rows[-1] if rows else None)
         self._images.fill(views)
         if any(row.id == self.answering.message_id for row in rows):
             self.answering.show()
+
+    def _as_it_is(self, row: MessageRow) -> MessageRow:
+        """An answer that nobody is writing any more has been stopped, even if there was no room to note that."""
+        if row.state is MessageState.STREAMING and row.id != self.answering.message_id:
+            return replace(row, state=MessageState.STOPPED)
+        return row
 
     def _on_new_requested(self) -> None:
         self._keep_draft()

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from diffdesk.core.messages import MessageState, Role
+from diffdesk.core.trace import CanvasClosed
 from diffdesk.paths import Places, resource_dir
 from diffdesk.store import MessageRow, Store
 from diffdesk.ui.app import Program
@@ -276,3 +277,49 @@ def test_without_a_screen_it_says_so(tmp_path: Path) -> None:
     if sys.platform == "linux":
         assert ended.returncode == 2
         assert "no screen" in ended.stderr
+
+
+def limit_store(program: Program, pages: int) -> None:
+    """Let SQLite's file grow to `pages` and no further, as on a full disk; 0 asks for its present size."""
+
+    def work(store: Store) -> None:
+        connection = store.database.connection
+        size = pages or connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {size}")
+
+    program.controller.store.submit(work)
+
+
+def test_a_disk_that_fills_up_in_the_middle_costs_no_answer(
+    qtbot: QtBot, start: Callable[[], Program], places: Places
+) -> None:
+    program = start()
+    wait_for_model(qtbot, program)
+    composer(program).edit.setPlainText(" ".join([NOISY] * 40))
+    with qtbot.waitSignal(program.controller.engine.frames.arrived, timeout=60_000):
+        composer(program).send()
+    limit_store(program, 0)
+    row = wait_for_answer(qtbot, program)
+    assert row.text.count("lazy dog") == 40
+    assert "not saved" in row.note
+    assert "disk is full" in banner_text(program)
+    limit_store(program, 2**30)
+    buttons = [button for banner in program.window.findChildren(Banner) for button in banner.action_buttons]
+    next(button for button in buttons if "again" in button.text()).click()
+    qtbot.waitUntil(lambda: rows(places)[-1].text.count("lazy dog") == 40, timeout=30_000)
+    with Store.open(places.data) as store:
+        closed = [event for event in store.trace(row.id) if isinstance(event, CanvasClosed)]
+        assert row.stats is not None
+        assert len(closed) == row.stats.canvases
+
+
+def test_a_full_disk_gives_the_question_back(qtbot: QtBot, start: Callable[[], Program]) -> None:
+    program = start()
+    wait_for_model(qtbot, program)
+    limit_store(program, 0)
+    text = " ".join([NOISY] * 200)
+    composer(program).edit.setPlainText(text)
+    composer(program).send()
+    qtbot.waitUntil(lambda: "disk is full" in banner_text(program), timeout=30_000)
+    assert composer(program).text == text
+    assert not program.controller.answering.is_busy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import threading
@@ -275,3 +276,24 @@ def test_a_strange_folder_name(tmp_path: Path) -> None:
         store.new_conversation(TaskKind.CHAT, "here")
     with Store.open(folder) as store:
         assert [one.title for one in store.conversations()] == ["here"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of this kind")
+def test_a_full_disk_can_still_be_read(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        conversation = store.new_conversation(TaskKind.CHAT).id
+        store.add_message(conversation, Role.ASSISTANT, "half " * 20_000, parent_id=None, state=MessageState.STREAMING)
+        path = store.database.path
+    # Room for the index of the log, which reading needs, but not for a message of 100 kB in the log.
+    script = (
+        "import resource, signal, sys; from pathlib import Path; from diffdesk.store import Store\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (32768, 32768))\n"
+        "with Store.open(Path(sys.argv[1])) as store:\n"
+        "    row = store.branch(int(sys.argv[2]))[0]\n"
+        "    print(row.text[:4], row.state, store.recovered)\n"
+    )
+    read = subprocess.run(
+        [sys.executable, "-c", script, str(path.parent), str(conversation)], capture_output=True, text=True, check=False
+    )
+    assert read.stdout.strip() == "half streaming ()", read.stderr
