@@ -85,7 +85,7 @@ class Photographer:
 
     def _is_half_way(self) -> bool:
         view = self._frame
-        return view is not None and view.frame.canvas >= 1 and view.frame.step >= 1
+        return view is not None and view.frame.canvas >= 1 and view.frame.step >= 2
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ class EngineClient:
                 return
 
     def unload(self) -> None:
-        """Free the model's memory for certain: the process ends."""
+        """Free the model's memory. The process ends: nothing else gives back all that a model library took."""
         self.close()
 
     def cancel(self) -> None:
@@ -218,7 +218,5 @@ def _tail(path: Path, size: int = 4000) -> str:
 
 
 def engine_command(log_folder: Path) -> list[str]:
-    """The command line of an engine process; a frozen program starts itself with a hidden word."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "--engine-process", str(log_folder)]
+    """The command line of an engine process."""
     return [sys.executable, "-X", "faulthandler", "-m", "diffdesk.engine.process", str(log_folder)]

@@ -22,7 +22,7 @@ import psutil
 from diffdesk import __version__
 from diffdesk.backends.registry import load
 from diffdesk.core.denoiser import Denoiser
-from diffdesk.core.errors import Cancelled, EngineError, UserError
+from diffdesk.core.errors import Cancelled, EngineError, ProtocolError, UserError
 from diffdesk.core.events import Prefilled
 from diffdesk.core.frames import Frame, encode_frame, read_frame
 from diffdesk.core.profile import ModelProfile
@@ -52,21 +52,26 @@ class EngineProcess:
         self._process = psutil.Process()
 
     def serve(self) -> None:
-        """Work until the pipe ends or ``quit`` comes."""
+        """Work for ever; the end of the pipe ends the process."""
         threading.Thread(target=self._read, name="frames", daemon=True).start()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
         self._send(Frame("hello", {"version": __version__, "pid": os.getpid()}))
-        while (frame := self._work.get()).kind != "quit":
+        while True:
+            frame = self._work.get()
             self._is_busy.set()
             self._handle(frame)
             self._is_busy.clear()
 
     def _read(self) -> None:
-        while (frame := read_frame(self._incoming)) is not None:
-            if frame.kind == "cancel":
-                self._cancelled_job = int(str(frame.head["job"]))
-            else:
-                self._work.put(frame)
+        try:
+            while (frame := read_frame(self._incoming)) is not None:
+                if frame.kind == "cancel":
+                    self._cancelled_job = int(str(frame.head["job"]))
+                else:
+                    self._work.put(frame)
+        except ProtocolError:
+            log.exception("the client sent no frame")
+            os._exit(1)
         os._exit(0)  # whoever asked is gone; a step in native code must not keep the memory
 
     def _beat(self) -> None:
@@ -93,9 +98,6 @@ class EngineProcess:
         try:
             if frame.kind == "load":
                 self._load(ModelSpec.from_json(frame.head))
-            elif frame.kind == "unload":
-                self._unload()
-                self._send(Frame("unloaded"))
             elif frame.kind == "run":
                 self._run(RunRequest.from_json(frame.head))
         except UserError as error:
