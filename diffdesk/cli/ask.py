@@ -128,7 +128,8 @@ def _request(
     parameters = GenerationParameters.from_json({key: value for key, value in values.items() if value is not None})
     kind = TaskKind(task)
     draft = text if kind is TaskKind.CORRECT else ""
-    return RunRequest(kind, (Message(Role.USER, text, images),), parameters), draft
+    is_read = kind is TaskKind.CORRECT and reading.lines > 0
+    return RunRequest(kind, (Message(Role.USER, text, images),), parameters, is_read), draft
 
 
 def _stream(client: EngineClient, request: RunRequest, draft: str, *, is_json: bool) -> int:

@@ -22,6 +22,7 @@ class ModelProfile:
         layout: of prompt and canvas.
         slots: `ALIGNED` only: characters of a draft that fit a canvas.
         gate: `ALIGNED` only: probability from which a character of the draft is changed.
+        read_gate: the same for a draft that a recogniser read: it errs less than the noise that the model was taught.
         can_chat: whether it answers questions.
         parameters: number of weights, 0 if unknown.
     """
@@ -30,5 +31,6 @@ class ModelProfile:
     layout: Layout = Layout.TURNS
     slots: int = 0
     gate: float = 0.0
+    read_gate: float = 0.0
     can_chat: bool = True
     parameters: int = 0

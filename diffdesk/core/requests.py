@@ -24,11 +24,12 @@ class TaskKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One run. For `CORRECT` the last message's text is the draft."""
+    """One run. For `CORRECT` the last message's text is the draft; `is_read` says that a recogniser read it."""
 
     task: TaskKind
     messages: tuple[Message, ...]
     parameters: GenerationParameters = field(default_factory=GenerationParameters)
+    is_read: bool = False
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""
@@ -36,6 +37,7 @@ class RunRequest:
             "task": self.task.value,
             "messages": [message_to_json(one) for one in self.messages],
             "parameters": self.parameters.to_json(),
+            "is_read": self.is_read,
         }
 
     @staticmethod
@@ -49,7 +51,7 @@ class RunRequest:
             said = tuple(message_from_json(one) for one in messages)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"a run request can't be read: {error!r}") from error
-        return RunRequest(task, said, GenerationParameters.from_json(parameters))
+        return RunRequest(task, said, GenerationParameters.from_json(parameters), data.get("is_read") is True)
 
 
 def message_to_json(message: Message) -> dict[str, object]:

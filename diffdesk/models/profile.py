@@ -27,6 +27,7 @@ def read_profile(model: Path) -> ModelProfile:
             layout=Layout(data.get("layout", "turns")),
             slots=int(data.get("slots", 0)),
             gate=float(data.get("gate", 0.0)),
+            read_gate=float(data.get("read_gate", data.get("gate", 0.0))),
             can_chat=bool(data.get("can_chat", True)),
             parameters=int(data.get("parameters", 0)),
         )

@@ -4,11 +4,12 @@ Slot i of the prompt and position i of the canvas belong to character i of the d
 as it is, a corrected one, a two-character token where something was left out, or a blank (the pad token) where a
 character is too many. A line end stands as a space, which the model knows, and is never changed. Each window is one
 canvas, warm-started from its draft. A character is changed only where the model held to the change with a probability
-above the profile's gate.
+above the profile's gate; in a draft that a recogniser read, never inside a word with digits.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
@@ -20,12 +21,12 @@ from diffdesk.core.denoising import CanvasOutcome, CanvasStart, denoise
 from diffdesk.core.errors import Cancelled, CheckpointError, UserError
 from diffdesk.core.events import Finished, FinishReason, RunEvent
 from diffdesk.core.generation import Tally
-from diffdesk.core.profile import ModelProfile
 from diffdesk.core.sampler import Draws, SamplerSettings
 from diffdesk.core.trace import CanvasClosed, Region
 from diffdesk.tasks.windows import Window, cut
 
 LINE_END = "\n"
+_WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")
 EDGE = 8  # characters of a canvas left free: a window of 88 in 96 slots leaves room at its end
 
 
@@ -92,12 +93,40 @@ class _AlignedView:
         return LINE_END if drafted == LINE_END else self.alphabet.piece(token, drafted)
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a change needs: a probability, and that it is not inside a word with digits where those are protected."""
+
+    gate: float
+    protects_numbers: bool = False
+
+    def allowed(self, draft: str) -> NDArray[np.bool_]:
+        """bool[len(draft)]: which characters may be changed at all. A line end never is."""
+        allowed = np.array([character != LINE_END for character in draft], np.bool_)
+        if self.protects_numbers:
+            for word in _WORD_WITH_DIGIT.finditer(draft):
+                allowed[word.start() : word.end()] = False
+        return allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text to be corrected, the slots of a canvas, and what a change needs."""
+
+    text: str
+    slots: int
+    guard: Guard
+
+
 def gated_text(
-    draft: str, drafted: NDArray[np.int32], outcome: CanvasOutcome, alphabet: AlignedAlphabet, gate: float
+    draft: str, drafted: NDArray[np.int32], outcome: CanvasOutcome, alphabet: AlignedAlphabet, guard: Guard
 ) -> str:
-    """The corrected window: the canvas where the model is sure of a change, the draft elsewhere."""
-    is_changed = (outcome.ids != drafted) & (outcome.evidence >= gate)
-    is_changed[: len(draft)] &= np.array([character != LINE_END for character in draft], np.bool_)
+    """The corrected window: the canvas where the model is sure of a change, the draft elsewhere.
+
+    A character that the vocabulary lacks stays: the model never saw which one it is.
+    """
+    is_changed = (outcome.ids != drafted) & (outcome.evidence >= guard.gate) & (drafted != alphabet.unknown)
+    is_changed[: len(draft)] &= guard.allowed(draft)
     parts: list[str] = []
     for position, token in enumerate(outcome.ids.tolist()):
         original = draft[position : position + 1]
@@ -106,17 +135,10 @@ def gated_text(
 
 
 def correct_aligned(
-    denoiser: Denoiser,
-    profile: ModelProfile,
-    text: str,
-    settings: SamplerSettings,
-    seed: int,
-    *,
-    is_cancelled: Callable[[], bool],
+    denoiser: Denoiser, draft: Draft, settings: SamplerSettings, seed: int, is_cancelled: Callable[[], bool]
 ) -> Iterator[RunEvent]:
-    """Correct `text` window by window; ends in one `Finished`. What was not reached stays as it was drafted."""
-    windows = cut(text, profile.slots - EDGE)
-    work = _Work(denoiser, profile, windows, settings, Tally(seed))
+    """Correct a draft window by window; ends in one `Finished`. What was not reached stays as it was drafted."""
+    work = _Work(denoiser, draft, settings, Tally(seed))
     reason, error = FinishReason.END_TOKEN, None
     try:
         is_done = yield from work.canvases(is_cancelled)
@@ -131,18 +153,11 @@ def correct_aligned(
 class _Work:
     """One correction as it goes: what is done, and the rest of the draft."""
 
-    def __init__(
-        self,
-        denoiser: Denoiser,
-        profile: ModelProfile,
-        windows: tuple[Window, ...],
-        settings: SamplerSettings,
-        tally: Tally,
-    ) -> None:
+    def __init__(self, denoiser: Denoiser, draft: Draft, settings: SamplerSettings, tally: Tally) -> None:
         self.tally = tally
         self._denoiser = denoiser
-        self._profile = profile
-        self._windows = windows
+        self._draft = draft
+        self._windows = cut(draft.text, draft.slots - EDGE)
         self._settings = settings
         self._done: list[str] = []
         self._alphabet = AlignedAlphabet(denoiser)
@@ -169,7 +184,7 @@ class _Work:
     def _correct(
         self, window: Window, canvas: int, of: int, is_cancelled: Callable[[], bool]
     ) -> Generator[RunEvent, None, bool]:
-        ids = self._alphabet.encode(window.text, self._profile.slots)
+        ids = self._alphabet.encode(window.text, self._draft.slots)
         prompt = aligned_prompt(self._denoiser, ids)
         self.tally.prompt_tokens += len(prompt.ids)
         self.tally.reused_tokens += self._denoiser.prefill(prompt, lambda done, total: None)
@@ -185,7 +200,7 @@ class _Work:
         if outcome.is_cancelled:
             return False
         self.tally.answer_tokens += len(window.text)
-        corrected = gated_text(window.text, ids, outcome, self._alphabet, self._profile.gate)
+        corrected = gated_text(window.text, ids, outcome, self._alphabet, self._draft.guard)
         self._done.append(corrected + window.separator)
         yield CanvasClosed(canvas, outcome.steps, True, "".join(self._done), "")
         return True

@@ -12,7 +12,7 @@ from diffdesk.core.profile import Layout, ModelProfile
 from diffdesk.core.requests import RunRequest, TaskKind
 from diffdesk.core.sampler import SamplerSettings
 from diffdesk.tasks import starter
-from diffdesk.tasks.aligned import correct_aligned
+from diffdesk.tasks.aligned import Draft, Guard, correct_aligned
 from diffdesk.tasks.chat import chat
 from diffdesk.tasks.correction import correct_in_turns
 
@@ -43,7 +43,8 @@ def run_task(
         return correct_in_turns(denoiser, request, settings, seed, report, is_cancelled)
     if not starter.is_english(text):
         return iter((_declined(starter.CANT_LANGUAGE, text),))
-    return correct_aligned(denoiser, profile, text, settings, seed, is_cancelled=is_cancelled)
+    guard = Guard(profile.read_gate, protects_numbers=True) if request.is_read else Guard(profile.gate)
+    return correct_aligned(denoiser, Draft(text, profile.slots, guard), settings, seed, is_cancelled)
 
 
 def _declined(sentence: str, text: str) -> Finished:

@@ -49,6 +49,7 @@ class Answer:
     draft: str = ""
     note: str = ""
     is_reading: bool = False
+    is_read: bool = False  # the draft was read from an image
     saved_canvases: int = 0
     unsaved: list[TraceEvent] = field(default_factory=list)  # what the store could not take yet
     is_warned: bool = False
@@ -184,6 +185,7 @@ class Answering(QObject):
             return
         else:
             text = reading.text
+            answer.is_read = True
             answer.note = WORDS_UNUSED if last.text.strip() else ""
         earlier = tuple(replace(one, images=()) for one in answer.messages[:-1])
         answer.messages = (*earlier, replace(last, text=text, images=()))
@@ -196,7 +198,7 @@ class Answering(QObject):
         if answer.kind is TaskKind.CORRECT:
             answer.draft = answer.messages[-1].text
             answer.messages = answer.messages[-1:]
-        request = RunRequest(answer.kind, answer.messages, answer.parameters)
+        request = RunRequest(answer.kind, answer.messages, answer.parameters, answer.is_read)
         message, draft = answer.row.id, answer.draft
 
         def done(_: MessageRow) -> None:
