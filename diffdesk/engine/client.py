@@ -34,6 +34,7 @@ class EngineClient:
         self._job = 0
         self._last_frame = time.monotonic()
         self._was_killed_by_us = False
+        self._is_loaded = False
         self.memory_bytes = 0
 
     @property
@@ -43,12 +44,18 @@ class EngineClient:
         return process.pid if process is not None and process.poll() is None else None
 
     @property
+    def has_model(self) -> bool:
+        """Whether a living engine holds a model."""
+        return self._is_loaded and self.pid is not None
+
+    @property
     def silence(self) -> float:
         """Seconds since the engine last said anything; it says something every second while it lives."""
         return time.monotonic() - self._last_frame
 
     def load(self, spec: ModelSpec, on_progress: Callable[[str, float], None]) -> ModelInfo:
         """Load a model, in a fresh process if there is none; raises `UserError` or `Cancelled`."""
+        self._is_loaded = False
         self._start()
         self._request(Frame("load", {**spec.to_json()}))
         while True:
@@ -56,6 +63,7 @@ class EngineClient:
             if frame.kind == "progress":
                 on_progress(str(frame.head["stage"]), float(str(frame.head["share"])))
             elif frame.kind == "ready":
+                self._is_loaded = True
                 return info_in(frame.head)
 
     def run(self, request: RunRequest) -> Iterator[RunEvent]:

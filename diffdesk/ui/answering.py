@@ -49,6 +49,7 @@ class Answer:
     draft: str = ""
     note: str = ""
     is_reading: bool = False
+    is_asked: bool = False  # the engine has the request
     is_read: bool = False  # the draft was read from an image
     saved_canvases: int = 0
     unsaved: list[TraceEvent] = field(default_factory=list)  # what the store could not take yet
@@ -138,11 +139,11 @@ class Answering(QObject):
         answer = self._answer
         if answer is None:
             return
-        if answer.is_reading:
+        if not answer.is_asked:
             answer.stop_reading.set()
             self._end(answer, Finished(FinishReason.CANCELLED, RunStats(), "", ""))
             return
-        self._engine.cancel()
+        self._engine.cancel(answer.row.id)
         QTimer.singleShot(_STOP_MILLISECONDS, self, lambda: self._offer_kill(answer))
 
     def close(self) -> None:
@@ -201,8 +202,13 @@ class Answering(QObject):
         request = RunRequest(answer.kind, answer.messages, answer.parameters, answer.is_read)
         message, draft = answer.row.id, answer.draft
 
+        def ask() -> None:
+            if not answer.is_ended:
+                answer.is_asked = True
+                self._engine.run(message, request)
+
         def done(_: MessageRow) -> None:
-            self._engine.run(message, request)
+            self._models.when_asked(ask)
 
         # The draft is durable before the model starts, as the question is.
         def failed(error: UserError) -> None:

@@ -77,11 +77,11 @@ class Controller(QObject):
         self.store = StoreLane(places.data, self._relay, self)
         self.engine = EngineLane(places.logs, self)
         self.engine.broke.connect(self.show_bug)
-        self._pool = FilePool(self._relay, parent=self)
-        self.models = ModelPresenter(window, self.engine, self._pool, self.store)
-        self.answering = Answering(window, self.engine, self.store, self._pool, self.models)
-        self._images = ImagePresenter(window, self._pool, self.store)
-        self._library = LibraryPresenter(window, self.store, self._pool)
+        self.pool = FilePool(self._relay, parent=self)
+        self.models = ModelPresenter(window, self.engine, self.pool, self.store)
+        self.answering = Answering(window, self.engine, self.store, self.pool, self.models)
+        self._images = ImagePresenter(window, self.pool, self.store)
+        self._library = LibraryPresenter(window, self.store, self.pool)
         self._parameters = GenerationParameters()
         self._place = TaskKind.CORRECT
         self._draft = QTimer(self, interval=_DRAFT_MILLISECONDS, singleShot=True)
@@ -332,7 +332,7 @@ class Controller(QObject):
         if which == "image":
             self._images.offer([folder / "sample.png"], lambda view: self._on_sent(TaskKind.CORRECT, "", (view,)))
             return
-        self._pool.submit(
+        self.pool.submit(
             lambda: (folder / "sample.txt").read_text(encoding="utf-8").strip(),
             lambda text: self._on_sent(TaskKind.CORRECT, text, ()),
         )
@@ -397,7 +397,7 @@ class Controller(QObject):
         self.answering.close()
         self.engine.close()
         self.store.submit(lambda store: store.purge_deleted())
-        self._pool.close()
+        self.pool.close()
         self.store.close()
         self.is_closed = True
         self.closed.emit()

@@ -35,6 +35,8 @@ class ModelPresenter(QObject):
         self._pool = pool
         self._store = store
         self._path: Path | None = None
+        self._is_checking = False
+        self._waiting: list[Callable[[], None]] = []
         self.view = ModelView(ModelState.NONE, "Starter")
         engine.load_progressed.connect(self._on_progressed)
         engine.model_loaded.connect(self._on_loaded)
@@ -61,12 +63,15 @@ class ModelPresenter(QObject):
 
         def done(found: tuple[ModelSpec, CheckpointError | None]) -> None:
             spec, warning = found
+            self._is_checking = False
             if warning is not None and not is_start:
                 self._ask_about_memory(path, spec, warning, before)
             else:
                 self._load(path, spec)
+            self._let_go()
 
         def failed(error: UserError) -> None:
+            self._is_checking = False
             self._window.show_banner(error_view(error), "error", [])
             if is_start and path is not None:
                 self.choose(None)
@@ -74,8 +79,23 @@ class ModelPresenter(QObject):
                 self._show(before)
             else:
                 self._show(ModelView(ModelState.FAILED, name_of(path), error=error_view(error)))
+            self._let_go()
 
+        self._is_checking = True
         self._pool.submit(work, done, failed)
+
+    def when_asked(self, act: Callable[[], None]) -> None:
+        """Do `act` once the engine has been asked for the model that is being chosen: now, if none is."""
+        if self._is_checking:
+            self._waiting.append(act)
+        else:
+            act()
+
+    def _let_go(self) -> None:
+        if not self._is_checking:
+            waiting, self._waiting = self._waiting, []
+            for act in waiting:
+                act()
 
     def close(self) -> None:
         """The program ends: an engine that is gone stays gone."""

@@ -117,9 +117,11 @@ class EngineLane(QObject):
         """Start a run under a number of the caller's; it ends in one `run_ended` with that number."""
         self._run_asked.emit(run, request)
 
-    def cancel(self) -> None:
-        """Stop the run or the load at work."""
-        self._client.cancel()
+    def cancel(self, run: int) -> None:
+        """Stop a run: at work, or before it has begun; a load that others wait for goes on."""
+        self._worker.cancelled.add(run)
+        if self._worker.current == run:
+            self._client.cancel()
 
     def kill(self) -> None:
         """End an engine that doesn't answer; the run at work ends as failed."""
@@ -155,6 +157,8 @@ class _EngineWorker(QObject):
         self._client = client
         self._frames = frames
         self._spec: ModelSpec | None = None
+        self.current: int | None = None  # the run at work
+        self.cancelled: set[int] = set()  # written by the window's thread; a run looks once it is current
 
     def on_load_asked(self, spec: ModelSpec) -> None:
         self._spec = spec
@@ -177,8 +181,13 @@ class _EngineWorker(QObject):
 
     def on_run_asked(self, run: int, request: RunRequest) -> None:
         batch = _Batch(run)
+        self.current = run
         try:
+            if run in self.cancelled:
+                raise Cancelled
             for event in self._events(request):
+                if run in self.cancelled:  # it may have come in the moment before the engine knew of the run
+                    self._client.cancel()
                 self._on_event(batch, event)
         except Cancelled:
             self._end(batch, Finished(FinishReason.CANCELLED, RunStats(), batch.answer, batch.thought))
@@ -191,8 +200,8 @@ class _EngineWorker(QObject):
             self._end(batch, Finished(FinishReason.FAILED, RunStats(), batch.answer, batch.thought))
 
     def _events(self, request: RunRequest) -> Iterator[RunEvent]:
-        """The run's events, loading the model again first if its process is gone."""
-        if self._client.pid is None and self._spec is not None:
+        """The run's events, loading the model again first if its process is gone or a load was stopped."""
+        if not self._client.has_model and self._spec is not None:
             self._load(self._spec)
         yield from self._client.run(request)
 
@@ -222,6 +231,8 @@ class _EngineWorker(QObject):
                 self.progressed.emit(batch.take())
 
     def _end(self, batch: _Batch, finished: Finished) -> None:
+        self.current = None
+        self.cancelled.discard(batch.run)
         if batch.events:
             self.progressed.emit(batch.take())
         self.run_ended.emit(batch.run, finished)

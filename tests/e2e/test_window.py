@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +109,25 @@ def test_types_sees_the_canvas_change_closes_and_finds_it_again(
     again = start()
     qtbot.waitUntil(lambda: "brown" in shown_text(again), timeout=30_000)
     assert "lazy" in shown_text(again)
+
+
+def test_a_question_waits_while_the_model_is_still_being_chosen(
+    qtbot: QtBot, start: Callable[[], Program], places: Places
+) -> None:
+    program = start()
+    gate = threading.Event()
+    for _ in range(2):  # both threads of the pool are busy, so the check of the folder has to wait
+        program.controller.pool.submit(gate.wait)
+    with qtbot.waitSignal(program.controller.answering.begun, timeout=30_000):
+        say(program, NOISY)
+    with qtbot.waitSignal(program.controller.answering.ended, timeout=30_000) as caught:
+        program.window.stop_requested.emit()
+    assert caught.args is not None
+    assert caught.args[0].state is MessageState.STOPPED
+    with qtbot.waitSignal(program.controller.answering.begun, timeout=30_000):
+        say(program, NOISY)
+    gate.set()
+    assert wait_for_answer(qtbot, program).text == CORRECT
 
 
 def test_a_dropped_image_is_read_corrected_and_kept(qtbot: QtBot, start: Callable[[], Program], places: Places) -> None:
