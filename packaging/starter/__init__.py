@@ -1,0 +1,1 @@
+"""The training kit of the starter model: sources, noise, rendering, training and export."""
