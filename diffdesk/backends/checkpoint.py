@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from diffdesk.backends.checkpoint_config import read_config, read_defaults, read_json, read_sight
+from diffdesk.backends.checkpoint_config import read_config, read_defaults, read_json
 from diffdesk.backends.safetensors_header import BITS, HeaderError, TensorEntry, read_header
 from diffdesk.core.errors import CheckpointError
 from diffdesk.core.parameters import SamplerDefaults
@@ -87,7 +87,7 @@ def inspect_checkpoint(path: Path) -> CheckpointFacts:
         _refuse_quantised(entries)
         _require_tokenizer(path, names)
         defaults = read_defaults(path, names, config.end_ids)
-        why_no_images = _why_no_images(path, names, entries)
+        why_no_images = _why_no_images(names, entries)
     except OSError as error:
         raise CheckpointError(
             "The model can't be read",
@@ -258,10 +258,7 @@ def _has_vision(entries: Mapping[str, TensorEntry]) -> bool:
     return any(".vision_tower." in name for name in entries)
 
 
-def _why_no_images(path: Path, names: frozenset[str], entries: Mapping[str, TensorEntry]) -> str:
-    said = read_sight(path, names)
-    if said:
-        return said
+def _why_no_images(names: frozenset[str], entries: Mapping[str, TensorEntry]) -> str:
     if not _has_vision(entries):
         return "This model was made without the part that sees images."
     if not any(one in names for one in PROCESSOR_FILES):

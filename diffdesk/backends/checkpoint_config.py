@@ -172,14 +172,3 @@ def _number(data: Mapping[str, object], key: str, low: float, high: float, defau
             "Correct or delete that file.",
         )
     return value
-
-
-def read_sight(path: Path, names: frozenset[str]) -> str:
-    """Why the model can't see images, if its diffdesk.json says that it can't; else an empty string."""
-    if "diffdesk.json" not in names:
-        return ""
-    data = read_json(path / "diffdesk.json")
-    if data.get("can_see_images") is not False:
-        return ""
-    why = data.get("why_no_images")
-    return why if isinstance(why, str) and why else "This model was not trained to see images."

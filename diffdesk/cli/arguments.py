@@ -25,6 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_model(step)
     step.add_argument("--canvases", type=int, default=8, help="canvases to denoise (default: 8)")
     step.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_bench_starter(bench)
     window = bench.add_parser("window", help="the window's start and its smoothness at 190 drafts a second")
     window.add_argument("--seconds", type=float, default=10.0, help="how long drafts arrive (default: 10)")
     window.add_argument("--rate", type=int, default=190, help="drafts a second (default: 190)")
@@ -42,6 +43,18 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, metavar="FOLDER", help="a checkpoint folder (default: the starter model)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16 (default: auto)")
+
+
+def _add_bench_starter(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    starter = commands.add_parser("starter", help="how well the starter model corrects; some minutes on two cores")
+    _add_model(starter)
+    starter.add_argument("--sets", default="", metavar="A,B", help="only these measuring sets")
+    starter.add_argument("--pages", type=Path, metavar="FOLDER", help="page images with NAME.gt.txt beside them, only")
+    starter.add_argument("--quick", action="store_true", help="a fifth of each set")
+    starter.add_argument("--no-gate", action="store_true", help="count every change that the model wants")
+    starter.add_argument("--gate-curve", action="store_true", help="error rates at other gates as well")
+    starter.add_argument("--cold", action="store_true", help="also begin canvases with noise instead of the draft")
+    starter.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -110,7 +110,7 @@ def _request(
     task = arguments.task
     if task == "auto":
         task = "chat" if info.can_chat else "correct"
-    reading = Reading("", 0)
+    reading = Reading("")
     if images and not info.can_see_images:
         reading = read_images(recogniser, images)
         text = reading.text if task == "correct" else with_text_of_images(text, images, reading)
@@ -127,9 +127,9 @@ def _request(
     }
     parameters = GenerationParameters.from_json({key: value for key, value in values.items() if value is not None})
     kind = TaskKind(task)
-    draft = text if kind is TaskKind.CORRECT else ""
-    is_read = kind is TaskKind.CORRECT and reading.lines > 0
-    return RunRequest(kind, (Message(Role.USER, text, images),), parameters, is_read), draft
+    is_correction = kind is TaskKind.CORRECT
+    request = RunRequest(kind, (Message(Role.USER, text, images),), parameters, reading.lines if is_correction else ())
+    return request, text if is_correction else ""
 
 
 def _stream(client: EngineClient, request: RunRequest, draft: str, *, is_json: bool) -> int:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from diffdesk.cli.ask import ask
+from diffdesk.cli.bench_starter import bench_starter
 from diffdesk.cli.bench_step import bench_step
 from diffdesk.cli.doctor import doctor
 from diffdesk.core.errors import UserError
@@ -25,6 +26,8 @@ def run_command(arguments: argparse.Namespace, places: Places, window_bench: Win
             return doctor(arguments, places)
         if arguments.bench == "step":
             return bench_step(arguments, places)
+        if arguments.bench == "starter":
+            return bench_starter(arguments, places)
         return _print_figures(window_bench(arguments.seconds, arguments.rate), is_json=arguments.json)
     except UserError as error:
         if getattr(arguments, "json", False):

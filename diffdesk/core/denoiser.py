@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from diffdesk.core.messages import ImageRef
+from diffdesk.core.messages import ImageRef, LinePicture
 from diffdesk.core.parameters import SamplerDefaults
 
 
@@ -23,12 +23,13 @@ class Prompt:
     """A prompt as tokens.
 
     Attributes:
-        ids: int32[n]; an image stands as a run of its placeholder token, between begin and end of image.
-        images: the images, in the order of their runs.
+        ids: int32[n]; an image stands as its placeholder token, once for each of its pieces: in one run between
+            begin and end of image, or with other tokens between the pieces.
+        images: the images, in the order of their placeholders.
     """
 
     ids: NDArray[np.int32]
-    images: tuple[ImageRef, ...] = ()
+    images: tuple[ImageRef | LinePicture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Denoiser(Protocol):
     def tokenizer(self) -> Tokenizer:
         """Its vocabulary."""
 
-    def image_tokens(self, image: ImageRef) -> int:
+    def image_tokens(self, image: ImageRef | LinePicture) -> int:
         """How many placeholder tokens this image takes in a prompt (without begin and end of image)."""
 
     def prefill(self, prompt: Prompt, progress: Callable[[int, int], None]) -> int:

@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from diffdesk.core.lines import CELL_PIXELS
+
 
 class Role(StrEnum):
     """Who speaks."""
@@ -45,6 +50,27 @@ class ImageRef:
     name: str = ""
     is_frame: bool = False
     stamp: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinePicture:
+    """The picture of one line, ready for a model that reads lines: it is in memory, not in a file.
+
+    Attributes:
+        pixels: uint8[`CELL_PIXELS`, w], grey, w a whole number of `CELL_PIXELS`.
+    """
+
+    pixels: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        height, width = self.pixels.shape
+        if height != CELL_PIXELS or not width or width % CELL_PIXELS:
+            raise ValueError(f"a line's picture can't be {width} × {height} pixels")
+
+    @property
+    def cells(self) -> int:
+        """Its squares, each of which is one image token."""
+        return int(self.pixels.shape[1]) // CELL_PIXELS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ class Layout(StrEnum):
     """How prompt and canvas are laid out."""
 
     TURNS = "turns"  # Gemma turns, a free canvas
-    ALIGNED = "aligned"  # draft character i in slot i of the prompt and in position i of the canvas
+    ALIGNED = "aligned"  # what slot i of the prompt shows belongs to position i of the canvas
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,15 @@ class ModelProfile:
     Attributes:
         name: for people; empty takes the folder's name.
         layout: of prompt and canvas.
-        slots: `ALIGNED` only: characters of a draft that fit a canvas.
-        gate: `ALIGNED` only: probability from which a character of the draft is changed.
-        read_gate: the same for a draft that a recogniser read: it errs less than the noise that the model was taught.
+        slots: `ALIGNED` only: of the prompt, and positions of the canvas; see `core.lines`. The rest is for `ALIGNED`
+            only, too.
+        gate: probability from which a character of a text is changed.
+        read_gate: the same for a text that a recogniser read: it errs less than the noise that the model was taught.
+        line_gate: the same where the model sees the line's picture as well.
+        sure: confidence of the recogniser from which a word of it is protected; above 1 none is.
+        sure_gate: probability from which a character of a protected word is changed.
+        picture_gate: mean probability from which a line is taken as the model reads it from the picture alone, where
+            the recogniser had no idea; None asks for no such reading.
         can_chat: whether it answers questions.
         parameters: number of weights, 0 if unknown.
     """
@@ -32,5 +38,9 @@ class ModelProfile:
     slots: int = 0
     gate: float = 0.0
     read_gate: float = 0.0
+    line_gate: float = 0.0
+    sure: float = 2.0
+    sure_gate: float = 0.97
+    picture_gate: float | None = None
     can_chat: bool = True
     parameters: int = 0

@@ -23,13 +23,73 @@ class TaskKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadWord:
+    """A word of a line that a recogniser read: its characters, its left and right edges in pixels, 0…1 how sure."""
+
+    text: str
+    left: float
+    right: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLine:
+    """A line of a draft as a recogniser read it from an image.
+
+    Attributes:
+        text: the line.
+        image: the file that it stands in.
+        turned: how far the upright image was turned clockwise before: 0, 90, 180 or 270 degrees.
+        box: left, top, right, bottom in pixels of the turned image; right and bottom are exclusive.
+        words: from left to right.
+        confidence: 0…1, of the whole line.
+    """
+
+    text: str
+    image: Path
+    turned: int
+    box: tuple[int, int, int, int]
+    words: tuple[ReadWord, ...] = ()
+    confidence: float = 1.0
+
+    def to_json(self) -> dict[str, object]:
+        """As a JSON object."""
+        return {**asdict(self), "image": str(self.image)}
+
+    @staticmethod
+    def from_json(data: Mapping[str, object]) -> ReadLine:
+        """From a JSON object; raises what Python raises where it is none."""
+        box, words = data["box"], data["words"]
+        if not isinstance(box, Sequence) or not isinstance(words, Sequence):
+            raise TypeError("a line's box or words are no list")
+        left, top, right, bottom = (int(edge) for edge in box)
+        turned = int(str(data["turned"]))
+        if turned not in (0, 90, 180, 270) or left >= right or top >= bottom:
+            raise ValueError("a line has an impossible place")
+        return ReadLine(
+            text=str(data["text"]),
+            image=Path(str(data["image"])),
+            turned=turned,
+            box=(left, top, right, bottom),
+            words=tuple(
+                ReadWord(str(one["text"]), float(one["left"]), float(one["right"]), float(one["confidence"]))
+                for one in words
+            ),
+            confidence=float(str(data["confidence"])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One run. For `CORRECT` the last message's text is the draft; `is_read` says that a recogniser read it."""
+    """One run. For `CORRECT` the last message's text is the draft; `read_lines` are those a recogniser found for it.
+
+    The draft may have been edited since: only lines that are still the same count as read.
+    """
 
     task: TaskKind
     messages: tuple[Message, ...]
     parameters: GenerationParameters = field(default_factory=GenerationParameters)
-    is_read: bool = False
+    read_lines: tuple[ReadLine, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""
@@ -37,21 +97,22 @@ class RunRequest:
             "task": self.task.value,
             "messages": [message_to_json(one) for one in self.messages],
             "parameters": self.parameters.to_json(),
-            "is_read": self.is_read,
+            "read_lines": [one.to_json() for one in self.read_lines],
         }
 
     @staticmethod
     def from_json(data: Mapping[str, object]) -> RunRequest:
         """From a JSON object; raises `ProtocolError` where it isn't one, `SettingError` for a bad value."""
-        messages, parameters = data.get("messages"), data.get("parameters")
-        if not isinstance(messages, Sequence) or not isinstance(parameters, Mapping):
+        messages, parameters, lines = data.get("messages"), data.get("parameters"), data.get("read_lines", [])
+        if not isinstance(messages, Sequence) or not isinstance(parameters, Mapping) or not isinstance(lines, Sequence):
             raise ProtocolError("a run request without messages or parameters")
         try:
             task = TaskKind(str(data.get("task")))
             said = tuple(message_from_json(one) for one in messages)
+            read = tuple(ReadLine.from_json(one) for one in lines)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"a run request can't be read: {error!r}") from error
-        return RunRequest(task, said, GenerationParameters.from_json(parameters), data.get("is_read") is True)
+        return RunRequest(task, said, GenerationParameters.from_json(parameters), read)
 
 
 def message_to_json(message: Message) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """What a model is for: the small file ``diffdesk.json`` that may lie beside a checkpoint.
 
-A published checkpoint has no such file and is an ordinary chat model. The starter model's says that it corrects short
-lines only, and how its prompt and canvas are laid out.
+A published checkpoint has no such file and is an ordinary chat model. The starter model's says that it only corrects,
+how its prompt and canvas are laid out, and how sure it has to be.
 """
 
 from __future__ import annotations
@@ -9,27 +9,38 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from diffdesk.core.denoiser import Denoiser
+from diffdesk.core.denoiser import Capabilities, Denoiser
 from diffdesk.core.errors import CheckpointError
 from diffdesk.core.profile import Layout, ModelProfile
 from diffdesk.core.requests import ModelInfo, ModelSpec
 
 PROFILE_NAME = "diffdesk.json"
+FEWEST_SLOTS = 48  # fewer leave no room for a long word and what stands around it
 
 
 def read_profile(model: Path) -> ModelProfile:
     """The profile of a model's folder, the ordinary one where there is no file; `CheckpointError` if it is broken."""
     path = model / PROFILE_NAME
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data, usual = json.loads(path.read_text(encoding="utf-8")), ModelProfile()
+        gate = float(data.get("gate", usual.gate))
+        read_gate = float(data.get("read_gate", gate))
+        picture_gate = data.get("picture_gate")
+        layout, slots = Layout(data.get("layout", usual.layout)), int(data.get("slots", usual.slots))
+        if layout is Layout.ALIGNED and slots < FEWEST_SLOTS:
+            raise ValueError(f"{slots} slots are too few")
         return ModelProfile(
-            name=str(data.get("name", "")),
-            layout=Layout(data.get("layout", "turns")),
-            slots=int(data.get("slots", 0)),
-            gate=float(data.get("gate", 0.0)),
-            read_gate=float(data.get("read_gate", data.get("gate", 0.0))),
-            can_chat=bool(data.get("can_chat", True)),
-            parameters=int(data.get("parameters", 0)),
+            name=str(data.get("name", usual.name)),
+            layout=layout,
+            slots=slots,
+            gate=gate,
+            read_gate=read_gate,
+            line_gate=float(data.get("line_gate", read_gate)),
+            sure=float(data.get("sure", usual.sure)),
+            sure_gate=float(data.get("sure_gate", usual.sure_gate)),
+            picture_gate=None if picture_gate is None else float(picture_gate),
+            can_chat=bool(data.get("can_chat", usual.can_chat)),
+            parameters=int(data.get("parameters", usual.parameters)),
         )
     except (FileNotFoundError, NotADirectoryError):
         return ModelProfile()
@@ -39,6 +50,15 @@ def read_profile(model: Path) -> ModelProfile:
             f"The file {path} should say what the model is for, but it is broken: {error}.",
             "Delete that file to use the model as an ordinary chat model, or fetch the folder again.",
         ) from error
+
+
+def _why_no_images(profile: ModelProfile, able: Capabilities) -> str:
+    """Why images can't be sent: the model can't see, or it sees only the lines that the recogniser has found."""
+    if profile.can_chat:
+        return able.why_no_images
+    if able.can_see_images and profile.layout is Layout.ALIGNED:
+        return "Images go through the text recogniser first; then each line is compared with its picture."
+    return "Images go through the text recogniser first; then its text is corrected."
 
 
 def describe_model(
@@ -56,8 +76,8 @@ def describe_model(
         canvas_length=able.canvas_length,
         context_length=able.context_length,
         can_chat=profile.can_chat,
-        can_see_images=able.can_see_images,
-        why_no_images=able.why_no_images,
+        can_see_images=able.can_see_images and profile.can_chat,
+        why_no_images=_why_no_images(profile, able),
         defaults=denoiser.defaults,
         memory_bytes=memory_bytes,
         load_seconds=load_seconds,

@@ -1,65 +1,146 @@
-"""Correction on a canvas that is aligned with the draft: the starter model's way.
+"""One canvas of a model that is aligned with its draft: what its slots show, how it runs, and which text comes out.
 
-Slot i of the prompt and position i of the canvas belong to character i of the draft. A position holds the character
-as it is, a corrected one, a two-character token where something was left out, or a blank (the pad token) where a
-character is too many. A line end stands as a space, which the model knows, and is never changed. Each window is one
-canvas, warm-started from its draft. A character is changed only where the model held to the change with a probability
-above the profile's gate; in a draft that a recogniser read, never inside a word with digits.
+Slot i of the prompt and position i of the canvas belong together; `core.lines` says what stands in which slot. A line
+end of the draft stands as a space, which the model knows, and is never changed. A canvas with a draft starts warm
+from it. Running it and reading it are separate, so that one run can be read through several guards.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffdesk.core.denoiser import Denoiser, Prompt
 from diffdesk.core.denoising import CanvasOutcome, CanvasStart, denoise
-from diffdesk.core.errors import Cancelled, CheckpointError, UserError
-from diffdesk.core.events import Finished, FinishReason, RunEvent
-from diffdesk.core.generation import Tally
+from diffdesk.core.errors import CheckpointError
+from diffdesk.core.lines import BLANK, CELL, LineTask, lay_out
+from diffdesk.core.messages import LinePicture
 from diffdesk.core.sampler import Draws, SamplerSettings
-from diffdesk.core.trace import CanvasClosed, Region
-from diffdesk.tasks.windows import Window, cut
+from diffdesk.core.trace import CanvasOpened, Region, StepDelta
+from diffdesk.tasks.guard import LINE_END, Guard
 
-LINE_END = "\n"
-_WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")
-EDGE = 8  # characters of a canvas left free: a window of 88 in 96 slots leaves room at its end
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AlignedWindow:
+    """What one canvas is asked. Made by `text_window`, `line_window` and `picture_window`.
+
+    Attributes:
+        text: the characters that its slots show: the part that counts, and context around it.
+        layout: int16[slots], see `core.lines.lay_out`.
+        start, end: the part of `text` that counts; empty only where there is no text.
+        confidence: float32[len(text)], how sure a recogniser was of each character; None if nobody said.
+        picture: of the line, if there is one.
+    """
+
+    text: str
+    layout: NDArray[np.int16]
+    start: int
+    end: int
+    confidence: NDArray[np.float32] | None = None
+    picture: LinePicture | None = None
+
+    @property
+    def task(self) -> LineTask:
+        """What the model is asked to do."""
+        if self.picture is None:
+            return LineTask.TEXT
+        return LineTask.LINE if self.text else LineTask.PICTURE
+
+    @property
+    def core(self) -> str:
+        """The draft that this canvas is to correct."""
+        return self.text[self.start : self.end]
+
+    def counts(self) -> NDArray[np.bool_]:
+        """bool[slots]: whether what stands there counts. A blank between context and core counts as context."""
+        filled = np.flatnonzero(self.layout >= 0).tolist()
+        first = filled[self.start] if self.start else 0
+        last = filled[self.end - 1] if self.end < len(self.text) else self.layout.size - 1
+        counts: NDArray[np.bool_] = self.layout != CELL
+        counts[:first] = counts[last + 1 :] = False
+        return counts
+
+
+def text_window(
+    core: str, slots: int, before: str = "", after: str = "", confidence: NDArray[np.float32] | None = None
+) -> AlignedWindow:
+    """A canvas that corrects a piece of text; `confidence` is that of the core's characters."""
+    text = before + core + after
+    if confidence is not None:
+        confidence = np.pad(confidence, (len(before), len(after)))
+    return AlignedWindow(text, lay_out(len(text), slots), len(before), len(before) + len(core), confidence)
+
+
+def line_window(
+    text: str,
+    centres: NDArray[np.float32],
+    picture: LinePicture,
+    slots: int,
+    confidence: NDArray[np.float32] | None = None,
+) -> AlignedWindow:
+    """A canvas that compares a line with its picture; `centres` are places in the picture, see `lay_out`."""
+    layout = lay_out(len(text), slots, centres, picture.cells)
+    return AlignedWindow(text, layout, 0, len(text), confidence, picture)
+
+
+def picture_window(picture: LinePicture, slots: int) -> AlignedWindow:
+    """A canvas that reads a line from its picture alone; raises `ValueError` where it has too few slots for that."""
+    return AlignedWindow("", lay_out(0, slots, None, picture.cells), 0, 0, None, picture)
 
 
 class AlignedAlphabet:
-    """Characters to tokens and back for the aligned layout: one token for each character of a draft."""
+    """Characters to tokens and back: one token for each character of a draft."""
 
     def __init__(self, denoiser: Denoiser) -> None:
-        tokenizer = denoiser.tokenizer
-        unknown = tokenizer.unknown_id
+        self._tokenizer = denoiser.tokenizer
+        unknown = self._tokenizer.unknown_id
         if unknown is None:
-            raise CheckpointError(
-                "The model's vocabulary doesn't fit",
-                "A model that corrects aligned drafts needs a token for unknown characters.",
-                "Fetch the model's folder again.",
-            )
+            raise _unfitting("A model that corrects aligned drafts needs a token for unknown characters.")
         self.unknown = unknown
         self.pad = denoiser.defaults.pad_id
-        self._tokenizer = tokenizer
         self._ids: dict[str, int] = {}
+        self._frames: dict[LineTask, tuple[list[int], list[int]]] = {}
 
-    def encode(self, draft: str, slots: int) -> NDArray[np.int32]:
-        """int32[slots]: a token for each character of `draft`, then pads."""
-        ids = np.full(slots, self.pad, np.int32)
-        ids[: len(draft)] = [self._id(" " if character == LINE_END else character) for character in draft]
+    def encode(self, window: AlignedWindow) -> NDArray[np.int32]:
+        """int32[slots]: a token for each character of the window where it stands, pads elsewhere."""
+        ids = np.full(window.layout.size, self.pad, np.int32)
+        known = np.array([self._id(" " if one == LINE_END else one) for one in window.text], np.int32)
+        is_filled = window.layout >= 0
+        ids[is_filled] = known[window.layout[is_filled]]
         return ids
 
+    def prompt(self, window: AlignedWindow, drafted: NDArray[np.int32]) -> Prompt:
+        r"""``<bos><|turn>system\n`` task ``<turn|>\n<|turn>user\n`` slots ``<turn|>\n<|turn>model\n``."""
+        if window.task not in self._frames:
+            self._frames[window.task] = self._frame(window.task)
+        head, foot = self._frames[window.task]
+        if window.picture is None:
+            return Prompt(np.array([*head, *drafted.tolist(), *foot], np.int32))
+        slots = np.where(window.layout == CELL, self._special("<|image|>"), drafted)
+        return Prompt(np.array([*head, *slots.tolist(), *foot], np.int32), (window.picture,))
+
     def piece(self, token: int, drafted: str) -> str:
-        """The text of a token at the position of the draft's character `drafted` (empty beyond the draft)."""
+        """The text of a token at the place of the draft's character `drafted` (empty at a blank)."""
         if token == self.pad:
             return ""
-        if token == self.unknown:
-            return drafted
-        return self._tokenizer.decode([token])
+        # What has no text (the unknown token, a control token) says nothing of the character.
+        return drafted if token == self.unknown else self._tokenizer.decode([token]) or drafted
+
+    def _frame(self, task: LineTask) -> tuple[list[int], list[int]]:
+        words = self._tokenizer.encode
+        turn, end = self._special("<|turn>"), self._special("<turn|>")
+        head = [self._special("<bos>"), turn, *words("system\n"), *words(task.value), end, *words("\n")]
+        return [*head, turn, *words("user\n")], [end, *words("\n"), turn, *words("model\n")]
+
+    def _special(self, name: str) -> int:
+        found = self._tokenizer.special_id(name)
+        if found is None:
+            raise _unfitting(f"It has no token {name}.")
+        return found
 
     def _id(self, character: str) -> int:
         known = self._ids.get(character)
@@ -69,161 +150,148 @@ class AlignedAlphabet:
         return known
 
 
-@dataclass(frozen=True, slots=True)
-class _AlignedView:
-    """How an aligned canvas reads: blanks are hidden, what lies beyond the draft is padding."""
+def _unfitting(why: str) -> CheckpointError:
+    return CheckpointError("The model's vocabulary doesn't fit", why, "Fetch the model's folder again.")
 
-    alphabet: AlignedAlphabet
-    draft: str
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowOutcome:
+    """What became of a window.
+
+    Attributes:
+        window: what was asked.
+        drafted: int32[slots], the canvas that would change nothing.
+        canvas: how the canvas ended.
+        alphabet: of the model.
+        prompt_tokens, reused_tokens: of the prompt.
+        prefill_seconds: how long reading the prompt took.
+    """
+
+    window: AlignedWindow
+    drafted: NDArray[np.int32]
+    canvas: CanvasOutcome
+    alphabet: AlignedAlphabet = field(repr=False)
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    prefill_seconds: float = 0.0
+
+
+class AlignedModel:
+    """A loaded model at work on aligned canvases, one after the other."""
+
+    def __init__(self, denoiser: Denoiser, settings: SamplerSettings, seed: int) -> None:
+        self.alphabet = AlignedAlphabet(denoiser)
+        self._denoiser = denoiser
+        self._settings = settings
+        self._draws = Draws(seed, denoiser.tokenizer.vocab_size)
+
+    @property
+    def can_see(self) -> bool:
+        """Whether windows may have a picture."""
+        return self._denoiser.capabilities.can_see_images
+
+    def run(
+        self, window: AlignedWindow, is_cancelled: Callable[[], bool], canvas: int = 0, of: int = 1
+    ) -> Generator[CanvasOpened | StepDelta, None, WindowOutcome]:
+        """Run a window's canvas, which is number `canvas` of `of`. Raises what the denoiser raises."""
+        drafted = self.alphabet.encode(window)
+        prompt = self.alphabet.prompt(window, drafted)
+        began = time.perf_counter()
+        reused = self._denoiser.prefill(prompt, lambda done, total: None)
+        took = time.perf_counter() - began
+        is_warm = bool(window.text)
+        ids = drafted if is_warm else self._draws.noise(drafted.size)
+        outcome = yield from denoise(
+            self._denoiser,
+            CanvasStart(canvas, of, ids, is_warm=is_warm),
+            self._settings,
+            self._draws,
+            _AlignedView(self.alphabet, window),
+            is_cancelled,
+        )
+        return WindowOutcome(window, drafted, outcome, self.alphabet, len(prompt.ids), reused, took)
+
+    def finish(self, window: AlignedWindow) -> WindowOutcome:
+        """Run a window's canvas to its end with nobody watching: for measuring."""
+        running = self.run(window, lambda: False)
+        while True:
+            try:
+                next(running)
+            except StopIteration as ended:
+                done: WindowOutcome = ended.value
+                return done
+
+
+class _AlignedView:
+    """How an aligned canvas reads: context, blanks and cells read as nothing, and the end of it as padding."""
+
+    def __init__(self, alphabet: AlignedAlphabet, window: AlignedWindow) -> None:
+        self._alphabet = alphabet
+        self._counts = window.counts()
+        self._drafted = ["" if at < 0 else window.text[at] for at in window.layout.tolist()]
+        self._is_beyond = np.arange(window.layout.size) > np.max(np.flatnonzero(window.layout != BLANK), initial=-1)
 
     def regions(self, ids: NDArray[np.int32]) -> NDArray[np.uint8]:
         """See `CanvasView`."""
-        regions = np.where(ids == self.alphabet.pad, Region.MARKER, Region.ANSWER)
-        is_beyond = (np.arange(ids.size) >= len(self.draft)) & (ids == self.alphabet.pad)
-        return np.where(is_beyond, Region.AFTER_END, regions).astype(np.uint8)
+        is_blank = ids == self._alphabet.pad
+        regions = np.where(self._counts & ~is_blank, Region.ANSWER, Region.MARKER)
+        return np.where(self._is_beyond & is_blank, Region.AFTER_END, regions).astype(np.uint8)
 
     def pieces(self, ids: NDArray[np.int32], positions: NDArray[np.int64]) -> tuple[str, ...]:
         """See `CanvasView`; an unknown token reads as the draft's character."""
         return tuple(
-            self._piece(token, self.draft[position : position + 1])
-            for token, position in zip(ids.tolist(), positions.tolist(), strict=True)
+            self._piece(token, position) for token, position in zip(ids.tolist(), positions.tolist(), strict=True)
         )
 
-    def _piece(self, token: int, drafted: str) -> str:
-        return LINE_END if drafted == LINE_END else self.alphabet.piece(token, drafted)
+    def _piece(self, token: int, position: int) -> str:
+        drafted = self._drafted[position]
+        if not self._counts[position]:
+            return ""
+        return LINE_END if drafted == LINE_END else self._alphabet.piece(token, drafted)
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """What a change needs: a probability, and that it is not inside a word with digits where those are protected."""
+def gated_text(done: WindowOutcome, guard: Guard) -> str:
+    """The corrected core: the canvas where the model was as sure of a change as the guard asks, the draft elsewhere.
 
-    gate: float
-    protects_numbers: bool = False
-
-    def allowed(self, draft: str) -> NDArray[np.bool_]:
-        """bool[len(draft)]: which characters may be changed at all. A line end never is."""
-        allowed = np.array([character != LINE_END for character in draft], np.bool_)
-        if self.protects_numbers:
-            for word in _WORD_WITH_DIGIT.finditer(draft):
-                allowed[word.start() : word.end()] = False
-        return allowed
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A text to be corrected, the slots of a canvas, and what a change needs."""
-
-    text: str
-    slots: int
-    guard: Guard
-
-
-def gated_text(
-    draft: str, drafted: NDArray[np.int32], outcome: CanvasOutcome, alphabet: AlignedAlphabet, guard: Guard
-) -> str:
-    """The corrected window: the canvas where the model is sure of a change, the draft elsewhere.
-
-    A character that the vocabulary lacks stays: the model never saw which one it is.
+    Changes that stand side by side (``m`` to ``rn``) are made together or not at all: half of one would be worse than
+    either text. A character that the vocabulary lacks stays: the model never saw which one it is.
     """
-    is_changed = (outcome.ids != drafted) & (outcome.evidence >= guard.gate) & (drafted != alphabet.unknown)
-    is_changed[: len(draft)] &= guard.allowed(draft)
+    window, ids = done.window, done.canvas.ids
+    gates = slot_gates(window, guard)
+    is_made = np.zeros(ids.size, np.bool_)
+    for run in _runs_of_changes(done):
+        is_made[run] = done.canvas.evidence[run].mean() >= gates[run].max()
     parts: list[str] = []
-    for position, token in enumerate(outcome.ids.tolist()):
-        original = draft[position : position + 1]
-        parts.append(alphabet.piece(token, original) if is_changed[position] else original)
+    for position, index in enumerate(window.layout.tolist()):
+        original = window.text[index] if window.start <= index < window.end else ""
+        parts.append(done.alphabet.piece(int(ids[position]), original) if is_made[position] else original)
     return "".join(parts)
 
 
-def correct_aligned(
-    denoiser: Denoiser, draft: Draft, settings: SamplerSettings, seed: int, is_cancelled: Callable[[], bool]
-) -> Iterator[RunEvent]:
-    """Correct a draft window by window; ends in one `Finished`. What was not reached stays as it was drafted."""
-    work = _Work(denoiser, draft, settings, Tally(seed))
-    reason, error = FinishReason.END_TOKEN, None
-    try:
-        is_done = yield from work.canvases(is_cancelled)
-        reason = FinishReason.END_TOKEN if is_done else FinishReason.CANCELLED
-    except Cancelled:
-        reason = FinishReason.CANCELLED
-    except UserError as failure:
-        reason, error = FinishReason.FAILED, failure
-    yield Finished(reason, work.tally.stats(), work.text(), error=error)
+def _runs_of_changes(done: WindowOutcome) -> list[list[int]]:
+    """The slots of each run of changes that count; cells and blanks that stay don't part a run."""
+    counts, is_changed = done.window.counts(), done.canvas.ids != done.drafted
+    runs: list[list[int]] = [[]]
+    for position, drafted in enumerate(done.drafted.tolist()):
+        if counts[position] and is_changed[position] and drafted != done.alphabet.unknown:
+            runs[-1].append(position)
+        elif drafted != done.alphabet.pad and runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
 
 
-class _Work:
-    """One correction as it goes: what is done, and the rest of the draft."""
-
-    def __init__(self, denoiser: Denoiser, draft: Draft, settings: SamplerSettings, tally: Tally) -> None:
-        self.tally = tally
-        self._denoiser = denoiser
-        self._draft = draft
-        self._windows = cut(draft.text, draft.slots - EDGE)
-        self._settings = settings
-        self._done: list[str] = []
-        self._alphabet = AlignedAlphabet(denoiser)
-        self._draws = Draws(tally.seed, denoiser.tokenizer.vocab_size)
-
-    def text(self) -> str:
-        """Everything: corrected as far as the work has come, then the draft."""
-        rest = self._windows[len(self._done) :]
-        return "".join(self._done) + "".join(one.text + one.separator for one in rest)
-
-    def canvases(self, is_cancelled: Callable[[], bool]) -> Generator[RunEvent, None, bool]:
-        """Work through the windows; returns False if it was stopped."""
-        filled = [one for one in self._windows if one.text]
-        canvas = 0
-        for window in self._windows:
-            if not window.text:
-                self._done.append(window.separator)
-                continue
-            if not (yield from self._correct(window, canvas, len(filled), is_cancelled)):
-                return False
-            canvas += 1
-        return True
-
-    def _correct(
-        self, window: Window, canvas: int, of: int, is_cancelled: Callable[[], bool]
-    ) -> Generator[RunEvent, None, bool]:
-        ids = self._alphabet.encode(window.text, self._draft.slots)
-        prompt = aligned_prompt(self._denoiser, ids)
-        self.tally.prompt_tokens += len(prompt.ids)
-        self.tally.reused_tokens += self._denoiser.prefill(prompt, lambda done, total: None)
-        outcome = yield from denoise(
-            self._denoiser,
-            CanvasStart(canvas, of, ids, is_warm=True),
-            self._settings,
-            self._draws,
-            _AlignedView(self._alphabet, window.text),
-            is_cancelled,
-        )
-        self.tally.count(outcome)
-        if outcome.is_cancelled:
-            return False
-        self.tally.answer_tokens += len(window.text)
-        corrected = gated_text(window.text, ids, outcome, self._alphabet, self._draft.guard)
-        self._done.append(corrected + window.separator)
-        yield CanvasClosed(canvas, outcome.steps, True, "".join(self._done), "")
-        return True
+def slot_gates(window: AlignedWindow, guard: Guard) -> NDArray[np.float32]:
+    """float32[slots]: the probability that a change in each slot needs; a blank's is that of its stricter neighbour."""
+    needed = np.concatenate([[-np.inf], guard.needed(window.text, window.confidence), [-np.inf]])
+    # For each slot the last character up to it, and the first from it on, counted from 1.
+    before = np.maximum.accumulate(np.where(window.layout >= 0, window.layout + 1, 0))
+    after = np.where(window.layout >= 0, before, before + 1)
+    gates = np.maximum(np.maximum(needed[before], needed[after]), guard.gate)
+    return np.where(window.counts(), gates, np.inf).astype(np.float32)
 
 
-def aligned_prompt(denoiser: Denoiser, slots: NDArray[np.int32]) -> Prompt:
-    r"""``<bos><|turn>user\n`` slots ``<turn|>\n<|turn>model\n``, each character of the words one token."""
-    tokenizer = denoiser.tokenizer
-
-    def special(name: str) -> int:
-        found = tokenizer.special_id(name)
-        if found is None:
-            raise CheckpointError(
-                "The model's vocabulary doesn't fit",
-                f"It has no token {name}.",
-                "Fetch the model's folder again.",
-            )
-        return found
-
-    def words(text: str) -> list[int]:
-        return [one for character in text for one in tokenizer.encode(character)]
-
-    turn, end = special("<|turn>"), special("<turn|>")
-    head = [special("<bos>"), turn, *words("user\n")]
-    foot = [end, *words("\n"), turn, *words("model\n")]
-    return Prompt(np.array([*head, *slots.tolist(), *foot], np.int32))
+def read_text(done: WindowOutcome) -> tuple[str, float]:
+    """What a canvas read from a picture alone, and the mean probability of its characters, 0 where it read nothing."""
+    is_text = done.window.counts() & (done.canvas.ids != done.alphabet.pad)
+    text = "".join(done.alphabet.piece(token, "") for token in done.canvas.ids[is_text].tolist()).strip()
+    return text, float(done.canvas.evidence[is_text].mean()) if text else 0.0

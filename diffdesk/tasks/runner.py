@@ -12,7 +12,7 @@ from diffdesk.core.profile import Layout, ModelProfile
 from diffdesk.core.requests import RunRequest, TaskKind
 from diffdesk.core.sampler import SamplerSettings
 from diffdesk.tasks import starter
-from diffdesk.tasks.aligned import Draft, Guard, correct_aligned
+from diffdesk.tasks.aligned_correction import Draft, Guards, correct_aligned
 from diffdesk.tasks.chat import chat
 from diffdesk.tasks.correction import correct_in_turns
 
@@ -41,10 +41,13 @@ def run_task(
     text = request.messages[-1].text
     if profile.layout is not Layout.ALIGNED:
         return correct_in_turns(denoiser, request, settings, seed, report, is_cancelled)
+    if request.messages[-1].images:
+        return iter((_declined(starter.CANT_LOOK, text),))
     if not starter.is_english(text):
         return iter((_declined(starter.CANT_LANGUAGE, text),))
-    guard = Guard(profile.read_gate, protects_numbers=True) if request.is_read else Guard(profile.gate)
-    return correct_aligned(denoiser, Draft(text, profile.slots, guard), settings, seed, is_cancelled)
+    guards = Guards.of(profile, is_read=bool(request.read_lines))
+    draft = Draft(text, profile.slots, guards, request.read_lines)
+    return correct_aligned(denoiser, draft, settings, seed, is_cancelled)
 
 
 def _declined(sentence: str, text: str) -> Finished:

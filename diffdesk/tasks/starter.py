@@ -9,8 +9,12 @@ import re
 import unicodedata
 
 CANT_CHAT = (
-    "The starter model corrects noisy English text; it can't chat. "
+    "The starter model corrects English text, typed or read from an image; it can't chat. "
     "Open a DiffusionGemma folder from the model menu to ask questions and hold conversations."
+)
+CANT_LOOK = (
+    "The starter model corrects text and lines that the text recogniser has read; it can't look at a whole image. "
+    "Open a DiffusionGemma folder from the model menu to ask about images."
 )
 CANT_LANGUAGE = (
     "The starter model knows English only, so this text is left as it is. "

@@ -16,7 +16,7 @@ from diffdesk.core.errors import UserError
 from diffdesk.core.events import AnswerState, Finished, FinishReason, Prefilled, RunStats
 from diffdesk.core.messages import Message
 from diffdesk.core.parameters import GenerationParameters
-from diffdesk.core.requests import RunRequest, TaskKind
+from diffdesk.core.requests import ReadLine, RunRequest, TaskKind
 from diffdesk.core.trace import TraceEvent
 from diffdesk.documents.recogniser import Recogniser
 from diffdesk.services.reading import Reading, read_images, with_text_of_images
@@ -50,7 +50,7 @@ class Answer:
     note: str = ""
     is_reading: bool = False
     is_asked: bool = False  # the engine has the request
-    is_read: bool = False  # the draft was read from an image
+    read_lines: tuple[ReadLine, ...] = ()  # where the draft was read from an image
     saved_canvases: int = 0
     unsaved: list[TraceEvent] = field(default_factory=list)  # what the store could not take yet
     is_warned: bool = False
@@ -186,7 +186,7 @@ class Answering(QObject):
             return
         else:
             text = reading.text
-            answer.is_read = True
+            answer.read_lines = reading.lines
             answer.note = WORDS_UNUSED if last.text.strip() else ""
         earlier = tuple(replace(one, images=()) for one in answer.messages[:-1])
         answer.messages = (*earlier, replace(last, text=text, images=()))
@@ -199,7 +199,7 @@ class Answering(QObject):
         if answer.kind is TaskKind.CORRECT:
             answer.draft = answer.messages[-1].text
             answer.messages = answer.messages[-1:]
-        request = RunRequest(answer.kind, answer.messages, answer.parameters, answer.is_read)
+        request = RunRequest(answer.kind, answer.messages, answer.parameters, answer.read_lines)
         message, draft = answer.row.id, answer.draft
 
         def ask() -> None:

@@ -37,8 +37,8 @@ from diffdesk.workers.store_lane import StoreLane
 log = logging.getLogger(__name__)
 STATE_PARAMETERS, STATE_LAYOUT, STATE_OPEN, STATE_VIEW = "parameters", "layout", "open_conversation", "view"
 WELCOME_LINE = (
-    "The starter model corrects English text on this machine. The full DiffusionGemma also chats, knows other "
-    "languages and sees images; in this version it needs 52 GB of graphics memory."
+    "The starter model corrects English text, yours or that of an image, on this machine. The full DiffusionGemma "
+    "also chats, knows other languages and understands images; in this version it needs 52 GB of graphics memory."
 )
 _DRAFT_MILLISECONDS = 500
 

@@ -13,12 +13,14 @@ import pytest
 
 from diffdesk.core.errors import Cancelled, CheckpointError, EngineError, PromptError, SettingError
 from diffdesk.core.events import AnswerState, Finished, FinishReason
-from diffdesk.core.messages import Message, Role
+from diffdesk.core.messages import ImageRef, Message, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import ModelSpec, RunRequest, TaskKind
 from diffdesk.core.trace import CanvasClosed, CanvasFold, CanvasOpened, StepDelta
+from diffdesk.documents.recogniser import Recogniser
 from diffdesk.engine.client import EngineClient
-from diffdesk.paths import starter_dir
+from diffdesk.paths import resource_dir, starter_dir
+from diffdesk.services.reading import read_images
 from diffdesk.tasks import starter
 
 NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie rnoon rises."
@@ -66,9 +68,27 @@ def test_corrects_and_says_what_it_does_step_by_step(client: EngineClient) -> No
         if isinstance(event, CanvasOpened | StepDelta | CanvasClosed):
             frame = fold.apply(event)
             steps += isinstance(event, StepDelta)
-            assert frame.length == 96
+            assert frame.length == 128
     assert steps >= 2
     assert fold.answer == "The quick brown fox jumps over the lazy dog while the moon rises."
+
+
+@pytest.mark.slow
+def test_lines_of_an_image_are_compared_with_their_pictures(client: EngineClient) -> None:
+    recogniser = Recogniser()
+    try:
+        reading = read_images(recogniser, [ImageRef(resource_dir() / "samples" / "sample.png")])
+    finally:
+        recogniser.close()
+    message = Message(Role.USER, reading.text)
+    asked = RunRequest(TaskKind.CORRECT, (message,), GenerationParameters(seed=1), reading.lines)
+    finished = last(ready(client), asked)
+    assert (finished.error, finished.notes) == (None, ())
+    assert finished.stats.canvases == len(reading.lines)
+    assert finished.answer.count("\n") == reading.text.count("\n")
+    assert "The lamp on the pier was lit an hour before dusk" in finished.answer
+    assert "turned from south" in finished.answer
+    assert "boats had come home" in finished.answer
 
 
 def test_the_same_seed_gives_the_same_answer(client: EngineClient) -> None:

@@ -139,6 +139,8 @@ def test_a_dropped_image_is_read_corrected_and_kept(qtbot: QtBot, start: Callabl
     row = wait_for_answer(qtbot, program)
     assert row.state is MessageState.COMPLETE
     assert "lamp on the pier" in row.draft
+    assert row.stats is not None
+    assert row.stats.canvases == row.draft.count("\n") + 1, "each line is compared with its picture"
     assert "fishing boats" in row.text or "boats had come home" in row.text
     question = rows(places)[0]
     assert [one.path.read_bytes() for one in question.attachments] == [

@@ -15,14 +15,14 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.diffusion_gemma.modeling_diffusion_gemma import DiffusionGemmaForBlockDiffusion
 
-from diffdesk.backends.transformers_backend.cache import PrefixCache, common_prefix
+from diffdesk.backends.transformers_backend.cache import PrefixCache, TokenKeys, common_prefix
 from diffdesk.backends.transformers_backend.failures import memory_errors_explained
 from diffdesk.backends.transformers_backend.images import ImageReader, PreparedImage
 from diffdesk.backends.transformers_backend.reduction import StepInputs, peaked_logits, reduce_logits
 from diffdesk.backends.transformers_backend.tokenizer import FastTokenizer
 from diffdesk.core.denoiser import Capabilities, Prompt, StepResult
 from diffdesk.core.errors import PromptError
-from diffdesk.core.messages import ImageRef
+from diffdesk.core.messages import ImageRef, LinePicture
 from diffdesk.core.parameters import SamplerDefaults
 
 CPU_CHUNK = 256  # tokens of a prompt read between two looks at the stop button
@@ -50,7 +50,7 @@ class TransformersDenoiser:
         self._dtype: torch.dtype = model.model.decoder.embed_tokens.weight.dtype
         self.chunk = GPU_CHUNK if self._device.type == "cuda" else CPU_CHUNK
         self._cache = PrefixCache(model.config.text_config)
-        self._keys: NDArray[np.int64] = np.zeros(0, np.int64)  # what the cache holds; see `common_prefix`
+        self._held = TokenKeys.of_text(np.zeros(0, np.int32))  # what the cache holds
         self._positions: Tensor | None = None
         self._conditioning: Tensor | None = None
 
@@ -73,7 +73,7 @@ class TransformersDenoiser:
             raise RuntimeError("the model is closed")
         return self._loaded
 
-    def image_tokens(self, image: ImageRef) -> int:
+    def image_tokens(self, image: ImageRef | LinePicture) -> int:
         """How many placeholder tokens this image takes; raises `PromptError` or `ImageError`."""
         return self._reader().prepare(image).tokens
 
@@ -91,21 +91,23 @@ class TransformersDenoiser:
         total = len(prompt.ids)
         self._require_room(total)
         prepared = [self._reader().prepare(one) for one in prompt.images]
-        keys = self._token_keys(prompt.ids, prepared)
+        places = self._places(prompt.ids, prepared)
+        tokens = _token_keys(prompt.ids, prepared, places)
         self._end_canvas()
-        reused = self._cache.take_back(common_prefix(self._keys, keys))
-        self._keys = keys[:reused]
+        reused = self._cache.take_back(common_prefix(self._held, tokens))
+        self._held = tokens.head(reused)
         progress(reused, total)
-        for end in self._chunk_ends(keys, reused):
-            begin = len(self._keys)
-            self._encode(prompt.ids[begin:end], keys[begin:end], prepared)
+        for end in self._chunk_ends(tokens, reused):
+            begin = len(self._held)
+            images = [one for one, at in zip(prepared, places, strict=True) if begin <= at[0] < end]
+            self._encode(prompt.ids[begin:end], tokens.head(end), images)
             progress(end, total)
         self._cache.remember()
         return reused
 
     def start_canvas(self, ids: NDArray[np.int32], confidence: NDArray[np.float32] | None = None) -> None:
         """Begin a canvas after the cached prefix; see `Denoiser.start_canvas`."""
-        begin = len(self._keys)
+        begin = len(self._held)
         if not begin:
             raise RuntimeError("a canvas needs a prompt before it")
         self._end_canvas()
@@ -146,9 +148,10 @@ class TransformersDenoiser:
 
     def commit(self, ids: NDArray[np.int32]) -> None:
         """Send committed tokens through the encoder; see `Denoiser.commit`."""
-        self._require_room(len(self._keys) + len(ids))
+        self._require_room(len(self._held) + len(ids))
         self._end_canvas()
-        self._encode(ids, self._token_keys(ids, []), [])
+        self._check(ids)
+        self._encode(ids, self._held.followed_by(ids), [])
         self._cache.remember()
 
     def close(self) -> None:
@@ -156,7 +159,7 @@ class TransformersDenoiser:
         self._end_canvas()
         self._cache.clear()
         self._loaded = None
-        self._keys = self._keys[:0]
+        self._held = self._held.head(0)
         gc.collect()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
@@ -181,47 +184,47 @@ class TransformersDenoiser:
                 "Begin a new conversation, or shorten this one.",
             )
 
-    def _token_keys(self, ids: NDArray[np.int32], images: Sequence[PreparedImage]) -> NDArray[np.int64]:
-        """The token ids, with each image's placeholders replaced by its key; checks that both agree."""
-        keys = ids.astype(np.int64)
-        if keys.size and (keys.min() < 0 or keys.max() >= self._vocab_size):
+    def _check(self, ids: NDArray[np.int32]) -> None:
+        if ids.size and (ids.min() < 0 or ids.max() >= self._vocab_size):
             raise ValueError("a token id outside the vocabulary")
+
+    def _places(self, ids: NDArray[np.int32], images: Sequence[PreparedImage]) -> list[NDArray[np.int64]]:
+        """The places of each image in a prompt, told apart by counting; raises `PromptError` if they don't agree."""
+        self._check(ids)
         if not images:
-            return keys
-        places = np.flatnonzero(keys == self._placeholder)
-        if len(places) != sum(one.tokens for one in images):
+            return []
+        places = np.flatnonzero(ids == self._placeholder)
+        wanted = sum(one.tokens for one in images)
+        if len(places) != wanted:
             raise PromptError(
                 "The images don't fit the prompt",
-                f"There are {len(places)} places for {sum(one.tokens for one in images)} pieces of images.",
+                f"There are {len(places)} places for {wanted} pieces of images.",
                 "Remove the images and add them again.",
             )
-        keys[places] = np.repeat([one.key for one in images], [one.tokens for one in images])
-        return keys
+        return np.split(places, np.cumsum([one.tokens for one in images])[:-1])
 
-    def _chunk_ends(self, keys: NDArray[np.int64], begin: int) -> list[int]:
-        """Where to pause while reading from `begin` on; never inside an image, whose tokens see each other."""
+    def _chunk_ends(self, tokens: TokenKeys, begin: int) -> list[int]:
+        """Where to pause while reading from `begin` on; never inside an image, whose tokens may see each other."""
         ends: list[int] = []
-        total = len(keys)
-        while begin < total:
-            end = min(begin + self.chunk, total)
-            while end < total and keys[end] < 0 and keys[end - 1] < 0:
-                end += 1
-            ends.append(end)
-            begin = end
+        while begin < len(tokens):
+            begin = tokens.whole_after(min(begin + self.chunk, len(tokens)))
+            ends.append(begin)
         return ends
 
-    def _encode(self, ids: NDArray[np.int32], keys: NDArray[np.int64], prepared: Sequence[PreparedImage]) -> None:
-        """Append tokens to the KV cache; whole images only. If that fails, the cache is empty afterwards."""
-        begin, count = len(self._keys), len(ids)
-        seen = np.concatenate([self._keys, keys])
+    def _encode(self, ids: NDArray[np.int32], seen: TokenKeys, images: Sequence[PreparedImage]) -> None:
+        """Append tokens and the images among them to the KV cache, which then holds `seen`.
+
+        If that fails, the cache is empty afterwards.
+        """
+        begin, count = len(self._held), len(ids)
         try:
             with torch.inference_mode(), memory_errors_explained("read the prompt"):
                 encoder = self.model.model.encoder
                 positions = torch.arange(begin, begin + count, device=self._device).unsqueeze(0)
-                features = self._features(keys, prepared)
+                features = self._features(images)
                 # Masks as `generate` makes them. It numbers tokens from the cache's first on, so the kinds (1 = image)
                 # of all tokens seen so far are given, not only those of this chunk.
-                kinds = torch.from_numpy((seen < 0).astype(np.int32)).unsqueeze(0).to(self._device)
+                kinds = torch.from_numpy((seen.keys < 0).astype(np.int32)).unsqueeze(0).to(self._device)
                 masks = encoder.create_masks_for_generate(
                     config=self.model.config,
                     inputs_embeds=torch.empty((1, count, 0), dtype=self._dtype, device=self._device),
@@ -240,32 +243,32 @@ class TransformersDenoiser:
         except BaseException:
             # Some layers may have the new tokens and others not.
             self._cache.clear()
-            self._keys = self._keys[:0]
+            self._held = self._held.head(0)
             raise
-        self._keys = seen
+        self._held = seen
 
-    def _features(
-        self, keys: NDArray[np.int64], prepared: Sequence[PreparedImage]
-    ) -> BaseModelOutputWithPooling | None:
-        """The soft tokens of the images in a chunk, in their order; None where there are none."""
-        runs = _image_runs(keys)
-        if not runs:
+    def _features(self, images: Sequence[PreparedImage]) -> BaseModelOutputWithPooling | None:
+        """The soft tokens of images, in their order; None where there are none."""
+        if not images:
             return None
-        by_key = {one.key: one for one in prepared}
         encoder = self.model.model.encoder
-        parts = [
-            encoder.get_image_features(
-                by_key[key].pixels.to(self._device), by_key[key].positions.to(self._device), return_dict=True
-            ).pooler_output
-            for key in runs
-        ]
-        return BaseModelOutputWithPooling(pooler_output=torch.cat(parts))
+        made: dict[int, Tensor] = {}
+        for one in images:
+            if one.key not in made:
+                made[one.key] = encoder.get_image_features(
+                    one.pixels.to(self._device), one.positions.to(self._device), return_dict=True
+                ).pooler_output
+        return BaseModelOutputWithPooling(pooler_output=torch.cat([made[one.key] for one in images]))
 
     def _to_device(self, ids: NDArray[np.int32]) -> Tensor:
         return torch.from_numpy(ids.astype(np.int64)).to(self._device)
 
 
-def _image_runs(keys: NDArray[np.int64]) -> list[int]:
-    """The key of each image in a stretch of token keys, in order; text stands between two that are the same."""
-    starts = np.flatnonzero((keys < 0) & (keys != np.concatenate([[0], keys[:-1]])))
-    return [int(keys[at]) for at in starts]
+def _token_keys(
+    ids: NDArray[np.int32], images: Sequence[PreparedImage], places: Sequence[NDArray[np.int64]]
+) -> TokenKeys:
+    tokens = TokenKeys.of_text(ids)
+    for image, at in zip(images, places, strict=True):
+        tokens.keys[at] = image.key
+        tokens.begins[at[0] : at[-1] + 1] = at[0]
+    return tokens

@@ -1,6 +1,7 @@
 """Images for the model: opened, prepared as the model's folder says, and known again by their contents.
 
-The files were checked when they came into the program; here they are only opened. Knows nothing of prompts.
+The files were checked when they came into the program; here they are only opened. The picture of a line comes in
+memory and is taken as it is, one token for each square. Knows nothing of prompts.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from torch import Tensor
 from transformers.models.gemma4.image_processing_pil_gemma4 import Gemma4ImageProcessorPil
 
 from diffdesk.core.errors import ImageError
-from diffdesk.core.messages import ImageRef
+from diffdesk.core.messages import ImageRef, LinePicture
 
 STILL_TOKENS = 280  # soft tokens at most for an image, Gemma 4's default
-FRAME_TOKENS = 70  # for one of several frames of a video
+FRAME_TOKENS = 70  # for one of several frames of a video, and for a line
 MOST_KEPT = 8  # prepared images; 280 soft tokens are 8 MB
 
 
@@ -30,7 +31,7 @@ class PreparedImage:
     Attributes:
         key: negative, the same for the same contents and budget only.
         tokens: soft tokens it becomes.
-        pixels: float32[1, P, 3·patch²], padded to the budget.
+        pixels: float32[1, P, 3·patch²], padded to the budget; those of a line are not padded.
         positions: int64[1, P, 2], the patches' columns and rows, −1 for padding.
     """
 
@@ -48,8 +49,10 @@ class ImageReader:
         self._kept: OrderedDict[tuple[str, int], PreparedImage] = OrderedDict()
         self._digests: dict[tuple[Path, int, int], str] = {}
 
-    def prepare(self, image: ImageRef) -> PreparedImage:
+    def prepare(self, image: ImageRef | LinePicture) -> PreparedImage:
         """The image as tensors; raises `ImageError` where it can't be read."""
+        if isinstance(image, LinePicture):
+            return self._prepare_line(image)
         budget = FRAME_TOKENS if image.is_frame else STILL_TOKENS
         try:
             where = (self._digest(image.path), budget)
@@ -66,6 +69,24 @@ class ImageReader:
             self._kept.popitem(last=False)
         return self._kept[where]
 
+    def _prepare_line(self, picture: LinePicture) -> PreparedImage:
+        grey = Image.fromarray(picture.pixels).convert("RGB")
+        made = self._processor(grey, do_resize=False, max_soft_tokens=FRAME_TOKENS, return_tensors="pt")
+        tokens = int(made["num_soft_tokens_per_image"][0])
+        if tokens != picture.cells:
+            raise ImageError(
+                "This model can't read lines",
+                f"It makes {tokens} tokens of a picture of {picture.cells} squares.",
+                "Choose the starter model, or send the text alone.",
+            )
+        patches = tokens * self._processor.pooling_kernel_size**2
+        return PreparedImage(
+            key=_key(picture.pixels.tobytes(), f"line {tokens}"),
+            tokens=tokens,
+            pixels=made["pixel_values"][:, :patches].to(torch.float32),
+            positions=made["image_position_ids"][:, :patches],
+        )
+
     def _digest(self, path: Path) -> str:
         """SHA-256 of the file, read again only when its time or size has changed."""
         state = path.stat()
@@ -78,13 +99,18 @@ class ImageReader:
         with Image.open(path) as opened:
             upright = ImageOps.exif_transpose(opened).convert("RGB")
         made = self._processor(upright, max_soft_tokens=budget, return_tensors="pt")
-        key = hashlib.sha256(f"{digest} {budget}".encode()).digest()
         return PreparedImage(
-            key=-1 - int.from_bytes(key[:7], "big"),
+            key=_key(digest.encode(), str(budget)),
             tokens=int(made["num_soft_tokens_per_image"][0]),
             pixels=made["pixel_values"].to(torch.float32),
             positions=made["image_position_ids"],
         )
+
+
+def _key(contents: bytes, how: str) -> int:
+    """Below zero; the same for the same contents, prepared in the same way."""
+    digest = hashlib.sha256(contents + b" " + how.encode()).digest()
+    return -1 - int.from_bytes(digest[:7], "big")
 
 
 def read_processor(folder: Path) -> Gemma4ImageProcessorPil:

@@ -48,12 +48,17 @@ class FastTokenizer:
     def _mark_control_tokens(self) -> dict[int, str]:
         """Make every control token special, so that it is not matched in text; their names by id."""
         added = self._inner.get_added_tokens_decoder()
-        control = {i: one for i, one in added.items() if one.special or _CONTROL.fullmatch(one.content)}
+        control = {i: one.content for i, one in added.items() if one.special or _CONTROL.fullmatch(one.content)}
+        # Places that a vocabulary keeps free may stand among its ordinary tokens.
+        vocabulary = self._inner.get_vocab()
+        control |= {
+            i: name for name, i in vocabulary.items() if name.startswith("<unused") and _CONTROL.fullmatch(name)
+        }
         self._inner.add_special_tokens(
-            [tokenizers.AddedToken(one.content, special=True, normalized=False) for one in control.values()]
+            [tokenizers.AddedToken(name, special=True, normalized=False) for name in control.values()]
         )
         self._inner.encode_special_tokens = True
-        return {i: one.content for i, one in control.items()}
+        return control
 
     def _plain_id(self, text: str) -> int | None:
         ids = self._inner.encode(text, add_special_tokens=False).ids

@@ -21,7 +21,7 @@ _STATES = {
 _REGIONS = {
     Region.ANSWER: "",
     Region.THOUGHT: "part of the thought",
-    Region.MARKER: "a mark of the model's own",
+    Region.MARKER: "not part of the text",
     Region.AFTER_END: "after the end of the answer",
 }
 

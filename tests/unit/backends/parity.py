@@ -20,6 +20,7 @@ from diffdesk.backends.transformers_backend.denoiser import TransformersDenoiser
 from diffdesk.backends.transformers_backend.images import FRAME_TOKENS, STILL_TOKENS, read_processor
 from diffdesk.core.denoiser import Prompt
 from diffdesk.core.generation import Job, generate
+from diffdesk.core.messages import ImageRef, LinePicture
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.sampler import Draws, SamplerSettings
 from diffdesk.core.trace import CanvasClosed, CanvasOpened, StepDelta
@@ -130,9 +131,17 @@ def image_inputs(denoiser: TransformersDenoiser, prompt: Prompt) -> dict[str, Te
     """What `generate` and the model take besides token ids for a prompt whose images have one budget."""
     device = denoiser.model.device
     processor = read_processor(Path(denoiser.model.config.name_or_path))
-    budget = FRAME_TOKENS if prompt.images[0].is_frame else STILL_TOKENS
-    opened = [Image.open(one.path).convert("RGB") for one in prompt.images]
-    made = processor(opened, max_soft_tokens=budget, return_tensors="pt")
+    opened, is_small = [], False
+    for one in prompt.images:
+        is_small = isinstance(one, LinePicture) or one.is_frame
+        opened.append(Image.fromarray(one.pixels) if isinstance(one, LinePicture) else Image.open(one.path))
+    resized = {} if all(isinstance(one, ImageRef) for one in prompt.images) else {"do_resize": False}
+    made = processor(
+        [one.convert("RGB") for one in opened],
+        max_soft_tokens=FRAME_TOKENS if is_small else STILL_TOKENS,
+        return_tensors="pt",
+        **resized,
+    )
     is_image = prompt.ids == denoiser.model.config.image_token_id
     return {
         "pixel_values": made["pixel_values"].to(device),

@@ -83,13 +83,13 @@ def split(model: Path) -> tuple[str, str]:
 def test_the_facts_of_the_starter() -> None:
     facts = inspect_checkpoint(STARTER)
     assert facts.architecture == "DiffusionGemmaForBlockDiffusion"
-    assert (facts.canvas_length, facts.context_length, facts.vocab_size, facts.layers) == (96, 2048, 1024, 8)
-    assert facts.parameters == 9_042_672
+    assert (facts.canvas_length, facts.context_length, facts.vocab_size, facts.layers) == (128, 2048, 1280, 8)
+    assert facts.parameters == 15_630_512
     assert facts.precision == "float16"
     assert facts.shards == ("model.safetensors",)
     assert facts.bytes == (STARTER / "model.safetensors").stat().st_size - 8 - len(header_of(STARTER / facts.shards[0]))
     assert facts.defaults == SamplerDefaults(steps=4, end_ids=(1,))
-    assert not facts.can_see_images
+    assert facts.can_see_images
     assert facts.problems == ()
 
 
@@ -127,16 +127,8 @@ def test_pickles_beside_safetensors_are_ignored_and_mentioned(model: Path) -> No
 # images
 
 
-def test_diffdesk_json_may_say_that_the_model_is_blind(model: Path) -> None:
-    (model / "processor_config.json").write_text("{}")
-    edit(model / "diffdesk.json", can_see_images=False, why_no_images="It never saw one.")
-    assert inspect_checkpoint(model).why_no_images == "It never saw one."
-    edit(model / "diffdesk.json", can_see_images=..., why_no_images=...)
-    assert inspect_checkpoint(model).can_see_images
-
-
 def test_without_a_processor_a_model_is_blind(model: Path) -> None:
-    (model / "diffdesk.json").unlink(missing_ok=True)
+    (model / "preprocessor_config.json").unlink()
     assert "processor_config.json" in inspect_checkpoint(model).why_no_images
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from transformers.cache_utils import DynamicCache
 from diffdesk.backends.registry import load
 from diffdesk.backends.transformers_backend.denoiser import TransformersDenoiser
 from diffdesk.core.denoiser import Prompt
-from diffdesk.core.messages import ImageRef
+from diffdesk.core.errors import ImageError
+from diffdesk.core.messages import ImageRef, LinePicture
 from diffdesk.core.requests import ModelSpec
+from diffdesk.tasks.aligned import AlignedAlphabet, AlignedWindow, line_window, picture_window, text_window
 from tests.unit.backends.parity import (
     Ids,
     assert_same,
@@ -24,7 +27,17 @@ from tests.unit.backends.parity import (
     run_transformers,
     to_tensor,
 )
-from tests.unit.backends.tiny import CLOSE_IMAGE, IMAGE, OPEN_IMAGE, SHAPES, Shape, picture, random_ids, save
+from tests.unit.backends.tiny import (
+    CLOSE_IMAGE,
+    IMAGE,
+    OPEN_IMAGE,
+    SHAPES,
+    Shape,
+    line_picture,
+    picture,
+    random_ids,
+    save,
+)
 
 STARTER = Path(__file__).parents[3] / "resources" / "starter"
 TEXT_SHAPES = [one for one in SHAPES if not one.sees]
@@ -53,21 +66,10 @@ def starter() -> TransformersDenoiser:
     return loaded(STARTER)
 
 
-def starter_prompt(denoiser: TransformersDenoiser, draft: str) -> Ids:
-    """The starter model's layout: the draft's characters in 96 slots between the turn markers."""
-    tokenizer = denoiser.tokenizer
-
-    def special(name: str) -> int:
-        found = tokenizer.special_id(name)
-        assert found is not None
-        return found
-
-    slots = [i for letter in draft for i in tokenizer.encode(letter)]
-    slots += [special("<pad>")] * (96 - len(slots))
-    user, model = tokenizer.encode("user\n"), tokenizer.encode("model\n")
-    head = [special("<bos>"), special("<|turn>"), *user]
-    tail = [special("<turn|>"), *tokenizer.encode("\n"), special("<|turn>"), *model]
-    return np.array(head + slots + tail, np.int32)
+def starter_prompt(denoiser: TransformersDenoiser, window: AlignedWindow) -> Prompt:
+    """What the program sends to the starter model."""
+    alphabet = AlignedAlphabet(denoiser)
+    return alphabet.prompt(window, alphabet.encode(window))
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,41 @@ def test_the_same_canvases_with_images(
         ours = run_diffdesk(denoiser, prompt, canvases=2, seed=5)
         theirs = run_transformers(denoiser.model, prompt.ids, canvases=2, seed=5, **image_inputs(denoiser, prompt))
         assert_same(ours, theirs, denoiser.defaults.end_ids)
+
+
+def interleaved_prompt(denoiser: TransformersDenoiser, images: Sequence[ImageRef | LinePicture]) -> Prompt:
+    """Each image's places with one to three words after each of them, as a line's cells stand between its letters."""
+    parts: list[int] = random_ids(5, 11).tolist()
+    for number, image in enumerate(images):
+        for place in range(denoiser.image_tokens(image)):
+            parts += [IMAGE, *random_ids(1 + place % 3, 100 * number + place).tolist()]
+    return Prompt(np.array([*parts, *random_ids(4, 12).tolist()], np.int32), tuple(images))
+
+
+@pytest.mark.parametrize("chunk", [7, 1000])
+def test_the_same_canvases_with_words_between_the_pieces_of_an_image(
+    models: Models, chunk: int, pictures: tuple[ImageRef, ImageRef]
+) -> None:
+    line, other = line_picture(6, 1), line_picture(3, 2)
+    for name, images in (
+        ("reading-lines", [line]),
+        ("reading-lines", [line, other, line]),
+        ("reading-lines", [other, other]),
+        ("seeing", [pictures[1]]),
+    ):
+        denoiser = models[name]
+        denoiser.chunk = chunk
+        denoiser.prefill(Prompt(random_ids(30, 99)), ignore)
+        prompt = interleaved_prompt(denoiser, images)
+        ours = run_diffdesk(denoiser, prompt, canvases=2, seed=5)
+        theirs = run_transformers(denoiser.model, prompt.ids, canvases=2, seed=5, **image_inputs(denoiser, prompt))
+        assert_same(ours, theirs, denoiser.defaults.end_ids)
+
+
+def test_a_line_takes_one_token_for_each_square(models: Models) -> None:
+    assert models["reading-lines"].image_tokens(line_picture(7, 1)) == 7
+    with pytest.raises(ImageError, match="7 squares"):
+        models["seeing"].image_tokens(line_picture(7, 1))
 
 
 def test_several_images_in_one_prompt(models: Models, pictures: tuple[ImageRef, ImageRef], tmp_path: Path) -> None:
@@ -201,30 +238,40 @@ def test_logits_with_images_are_those_of_one_pass(
     assert relative_error(first_logits(denoiser, canvas), expected) < 1e-5
 
 
-def test_the_starter_computes_what_transformers_computes(starter: TransformersDenoiser) -> None:
-    ids = starter_prompt(starter, "the qvick brown fox jumps ovcr the Iazy dog and then it sleeps")
+DRAFT = "the qvick brown fox jumps ovcr the Iazy dog and then it sleeps"
+WINDOWS = (
+    text_window(DRAFT, 128),
+    line_window(DRAFT, np.linspace(10, 630, len(DRAFT), dtype=np.float32), line_picture(20, 1), 128),
+    picture_window(line_picture(25, 2), 128),
+)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda one: one.task.name)
+def test_the_starter_computes_what_transformers_computes(starter: TransformersDenoiser, window: AlignedWindow) -> None:
+    prompt = starter_prompt(starter, window)
+    inputs = image_inputs(starter, prompt) if prompt.images else {}
     starter.chunk = 40
     for seed in (1, 2):
         starter.prefill(Prompt(random_ids(200, 99)), ignore)
-        ours = run_diffdesk(starter, Prompt(ids), canvases=2, seed=seed)
-        theirs = run_transformers(starter.model, ids, canvases=2, seed=seed)
+        ours = run_diffdesk(starter, prompt, canvases=2, seed=seed)
+        theirs = run_transformers(starter.model, prompt.ids, canvases=2, seed=seed, **inputs)
         assert_same(ours, theirs, starter.defaults.end_ids)
-    canvas = random_ids(96, 7)
-    starter.prefill(Prompt(ids), ignore)
+    canvas = random_ids(128, 7)
+    starter.prefill(prompt, ignore)
+    inputs.pop("mm_token_type_ids", None)
     with torch.inference_mode():
-        expected = starter.model(input_ids=to_tensor(ids), decoder_input_ids=to_tensor(canvas)).logits
+        expected = starter.model(input_ids=to_tensor(prompt.ids), decoder_input_ids=to_tensor(canvas), **inputs).logits
     assert relative_error(first_logits(starter, canvas), expected) < 1e-5
 
 
 def test_the_starter_corrects_a_line(starter: TransformersDenoiser) -> None:
     """A warm start from the draft, four steps: the checkpoint, its layout and the loop fit together."""
-    draft = "Tbe old man sat by the fire and told the chi1dren a story about the sea."
-    ids = starter_prompt(starter, draft)
-    slots = ids[7 : 7 + 96]
-    starter.prefill(Prompt(ids), ignore)
-    starter.start_canvas(slots, np.full(96, 0.9, np.float32))
-    result = starter.step(slots, 0.5, np.full(96, 0.5))
+    window = text_window("Tbe old man sat by the fire and told the chi1dren a story about the sea.", 128)
+    slots = AlignedAlphabet(starter).encode(window)
+    starter.prefill(starter_prompt(starter, window), ignore)
+    starter.start_canvas(slots)
+    result = starter.step(slots, 0.5, np.full(128, 0.5))
     for _ in range(3):
-        result = starter.step(result.argmax, 0.5, np.full(96, 0.5))
+        result = starter.step(result.argmax, 0.5, np.full(128, 0.5))
     text = starter.tokenizer.decode(result.argmax.tolist())
     assert "told the children a story about the sea" in text

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from diffdesk.backends.registry import load
-from diffdesk.backends.transformers_backend.cache import PrefixCache, common_prefix
+from diffdesk.backends.transformers_backend.cache import PrefixCache, TokenKeys, common_prefix
 from diffdesk.backends.transformers_backend.denoiser import TransformersDenoiser
 from diffdesk.core.denoiser import Prompt
 from diffdesk.core.errors import Cancelled, PromptError
 from diffdesk.core.messages import ImageRef
 from diffdesk.core.requests import ModelSpec
 from tests.unit.backends.parity import Ids, relative_error, to_tensor
-from tests.unit.backends.tiny import BY_NAME, CLOSE_IMAGE, IMAGE, OPEN_IMAGE, picture, random_ids, save
+from tests.unit.backends.tiny import BY_NAME, CLOSE_IMAGE, IMAGE, OPEN_IMAGE, line_picture, picture, random_ids, save
 
 WINDOW = BY_NAME["narrow-window"].window  # 8: a sliding layer keeps 7 tokens
 CANVAS = random_ids(16, 77)
@@ -240,6 +240,23 @@ def test_images_and_places_must_agree(folders: dict[str, Path], tmp_path: Path) 
         denoiser.prefill(Prompt(np.array([20, IMAGE, IMAGE, 20], np.int32), (image,)), ignore)
 
 
+def test_a_line_with_words_between_its_squares_is_reused_wholly_or_not_at_all(tmp_path: Path) -> None:
+    folder = save(BY_NAME["reading-lines"], tmp_path / "model")
+    line = line_picture(3, 1)
+    denoiser = fresh(folder)
+    head, words = random_ids(5, 1), random_ids(6, 2)
+    squares = np.array([IMAGE, 40, IMAGE, 41, 42, IMAGE], np.int32)
+    first = Prompt(joined(head, squares, words), (line,))
+    denoiser.prefill(first, ignore)
+    longer = Prompt(joined(head, squares, words[:4], head), (line_picture(3, 1),))
+    assert denoiser.prefill(longer, ignore) == 15
+    assert_like_fresh(denoiser, longer, folder)
+    squares[3] = 50
+    other_words = Prompt(joined(head, squares, words), (line,))
+    assert denoiser.prefill(other_words, ignore) == 5
+    assert_like_fresh(denoiser, other_words, folder)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "shared"),
     [
@@ -247,11 +264,25 @@ def test_images_and_places_must_agree(folders: dict[str, Path], tmp_path: Path) 
         ([], [1], 0),
         ([1, 2], [1, 2, 3], 2),
         ([1, -7, -7, 2], [1, -7, -7, 3], 3),
-        ([1, -7, -7, 2], [1, -8, -8, 2], 1),
-        ([1, -7, -7, -7, 2], [1, -7, -7, 2, 2], 1),
-        ([1, -7, -7], [1, -7, -7, -7, 2], 1),
-        ([-7, -7], [-7], 0),
+        ([1, -7, -7, 2], [1, -9, -9, 2], 1),
+        ([-7, -7], [-7, -7, -7, -7], 2),
+        ([1, -7, 5, -7, 2], [1, -7, 5, -7, 3], 4),
+        ([1, -7, 5, -7, 2], [1, -7, 6, -7, 2], 1),
+        ([1, -7, 5, -7, 6, -7, -7], [1, -7, 5, -7, 6, -7, 4, -7], 5),
+        ([-8, 5, 6], [-8, 5, 7], 2),
     ],
 )
 def test_an_image_is_shared_wholly_or_not_at_all(old: list[int], new: list[int], shared: int) -> None:
-    assert common_prefix(np.array(old, np.int64), np.array(new, np.int64)) == shared
+    assert common_prefix(token_keys(old), token_keys(new)) == shared
+
+
+def token_keys(keys: list[int]) -> TokenKeys:
+    """Images of two places have odd keys, and of one place even ones."""
+    begins, open_since = list(range(len(keys))), -1
+    for at, key in enumerate(keys):
+        if key < 0 and key % 2 and open_since < 0:
+            open_since = at
+        elif key < 0 and open_since >= 0:
+            begins[open_since : at + 1] = [open_since] * (at + 1 - open_since)
+            open_since = -1
+    return TokenKeys(np.array(keys, np.int64), np.array(begins, np.int64))

@@ -8,7 +8,7 @@ import pytest
 import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import models
+from tokenizers import decoders, models
 
 from diffdesk.backends.transformers_backend.tokenizer import FastTokenizer
 from diffdesk.core.errors import CheckpointError
@@ -26,7 +26,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FastTokenizer:
 
 @pytest.fixture(scope="module")
 def starter() -> FastTokenizer:
-    return FastTokenizer(STARTER, 1024)
+    return FastTokenizer(STARTER, 1280)
 
 
 def control_ids(tokenizer: FastTokenizer) -> set[int]:
@@ -57,6 +57,17 @@ def test_no_text_makes_a_control_token(made: FastTokenizer, text: str) -> None:
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="▁"), max_size=30))
 def test_text_comes_back(made: FastTokenizer, text: str) -> None:
     assert made.decode(made.encode(text)) == text
+
+
+def test_a_place_that_is_kept_free_is_no_text(tmp_path: Path) -> None:
+    vocabulary = {"<unk>": 0, "a": 1, "<unused0>": 2, "<unused1>": 3}
+    with_free_places = tokenizers.Tokenizer(models.BPE(vocabulary, [], unk_token="<unk>"))
+    with_free_places.decoder = decoders.Fuse()
+    with_free_places.save(str(tmp_path / "tokenizer.json"))
+    kept = FastTokenizer(tmp_path / "tokenizer.json", 4)
+    assert kept.decode([1, 2, 3, 1]) == "aa"
+    assert kept.special_id("<unused1>") == 3
+    assert 2 not in kept.encode("<unused0>")
 
 
 def test_a_vocabulary_that_spells_out_a_control_token(tmp_path: Path) -> None:
@@ -90,7 +101,7 @@ def test_decoding_leaves_control_tokens_out(made: FastTokenizer) -> None:
 
 
 def test_the_starter_s_vocabulary(starter: FastTokenizer) -> None:
-    assert starter.vocab_size == 1024
+    assert starter.vocab_size == 1280
     assert [starter.special_id(one) for one in tiny.CONTROL] == list(range(13))
     assert starter.unknown_id == 3
     assert starter.encode("a漢") == [*starter.encode("a"), 3]

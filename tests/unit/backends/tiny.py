@@ -22,6 +22,8 @@ from transformers.models.diffusion_gemma.modeling_diffusion_gemma import Diffusi
 from transformers.models.gemma4.image_processing_pil_gemma4 import Gemma4ImageProcessorPil
 from transformers.utils import logging as transformers_logging
 
+from diffdesk.core.messages import LinePicture
+
 VOCABULARY = 300
 CANVAS = 16
 END = 1
@@ -45,6 +47,7 @@ class Shape:
     global_heads: int | None = 1
     rope: Mapping[str, object] | None = None
     sees: bool = False
+    patch: int = 8
     scalars_differ: bool = False
     canvas: int = CANVAS
     text: Mapping[str, object] = field(default_factory=dict)
@@ -74,6 +77,7 @@ SHAPES = (
     ),
     Shape("seeing", sees=True),
     Shape("seeing-narrow-window", sees=True, window=24, scalars_differ=True),
+    Shape("reading-lines", sees=True, patch=16, text={"use_bidirectional_attention": None}),
 )
 BY_NAME = {one.name: one for one in SHAPES}
 
@@ -111,7 +115,7 @@ def build(shape: Shape, seed: int = 0) -> DiffusionGemmaForBlockDiffusion:
         "num_key_value_heads": 2,
         "head_dim": 16,
         "global_head_dim": 16,
-        "patch_size": 8,
+        "patch_size": shape.patch,
         "pooling_kernel_size": 2,
         "position_embedding_size": 600,
     }
@@ -174,7 +178,7 @@ def save(shape: Shape, folder: Path, seed: int = 0) -> Path:
     build(shape, seed).save_pretrained(folder)
     tokenizer().save(str(folder / "tokenizer.json"))
     if shape.sees:
-        Gemma4ImageProcessorPil(patch_size=8, pooling_kernel_size=2).save_pretrained(folder)
+        Gemma4ImageProcessorPil(patch_size=shape.patch, pooling_kernel_size=2).save_pretrained(folder)
     return folder
 
 
@@ -187,6 +191,11 @@ def edit_json(path: Path, **changes: object) -> None:
 def random_ids(length: int, seed: int) -> NDArray[np.int32]:
     """int32[length] of ordinary tokens."""
     return np.random.default_rng(seed).integers(20, VOCABULARY, length, dtype=np.int32)
+
+
+def line_picture(cells: int, seed: int) -> LinePicture:
+    """The picture of a line, of noise."""
+    return LinePicture(np.random.default_rng(seed).integers(0, 256, (32, 32 * cells), dtype=np.uint8))
 
 
 def picture(path: Path, width: int, height: int, seed: int) -> Path:

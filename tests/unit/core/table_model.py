@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffdesk.core.denoiser import Capabilities, Prompt, StepResult
-from diffdesk.core.messages import ImageRef
+from diffdesk.core.messages import ImageRef, LinePicture
 from diffdesk.core.parameters import SamplerDefaults
 from tests.unit.core.letters import LetterTokenizer
 
@@ -62,7 +62,7 @@ class TableDenoiser:
         end_ids = (self.tokenizer.ids("<eos>")[0], self.tokenizer.ids("<turn|>")[0])
         return SamplerDefaults(end_ids=end_ids, pad_id=self.tokenizer.ids("<pad>")[0])
 
-    def image_tokens(self, image: ImageRef) -> int:
+    def image_tokens(self, image: ImageRef | LinePicture) -> int:
         return 0
 
     def prefill(self, prompt: Prompt, progress: Callable[[int, int], None]) -> int:

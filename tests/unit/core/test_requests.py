@@ -14,7 +14,7 @@ from diffdesk.core.errors import DiffDeskError, EngineError, ProtocolError, Sett
 from diffdesk.core.events import RunStats
 from diffdesk.core.messages import ImageRef, Message, Role
 from diffdesk.core.parameters import GenerationParameters, SamplerDefaults
-from diffdesk.core.requests import ModelInfo, ModelSpec, RunRequest, TaskKind
+from diffdesk.core.requests import ModelInfo, ModelSpec, ReadLine, ReadWord, RunRequest, TaskKind
 
 words = st.text(max_size=12)
 paths = st.text("abc./ é", min_size=1, max_size=8).map(Path)
@@ -29,7 +29,24 @@ parameters = st.builds(
     thinking=st.booleans(),
     system=words,
 )
-requests = st.builds(RunRequest, st.sampled_from(TaskKind), st.lists(messages, max_size=3).map(tuple), parameters)
+places = st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(10, 99), st.integers(10, 99))
+read_words = st.builds(ReadWord, words, st.floats(0, 99), st.floats(0, 99), st.floats(0, 1))
+read_lines = st.builds(
+    ReadLine,
+    words,
+    paths,
+    st.sampled_from([0, 90, 180, 270]),
+    places,
+    st.lists(read_words, max_size=3).map(tuple),
+    st.floats(0, 1),
+)
+requests = st.builds(
+    RunRequest,
+    st.sampled_from(TaskKind),
+    st.lists(messages, max_size=3).map(tuple),
+    parameters,
+    st.lists(read_lines, max_size=3).map(tuple),
+)
 
 
 def through_json(data: object) -> dict[str, object]:
@@ -43,7 +60,12 @@ def test_a_run_request_comes_back_the_same(request_made: RunRequest) -> None:
     assert RunRequest.from_json(through_json(request_made.to_json())) == request_made
 
 
+LINE = ReadLine("Hi", Path("a.png"), 0, (0, 0, 9, 9)).to_json()
 GOOD = RunRequest(TaskKind.CHAT, (Message(Role.USER, "Hi", (ImageRef(Path("a.png")),)),)).to_json()
+
+
+def test_a_request_without_lines_is_one_without_an_image() -> None:
+    assert RunRequest.from_json({key: one for key, one in GOOD.items() if key != "read_lines"}).read_lines == ()
 
 
 @pytest.mark.parametrize(
@@ -63,6 +85,16 @@ GOOD = RunRequest(TaskKind.CHAT, (Message(Role.USER, "Hi", (ImageRef(Path("a.png
         {"messages": [{"role": "user", "text": "Hi", "images": [{"path": "a.png"}]}]},
         {"parameters": None},
         {"parameters": [1]},
+        {"read_lines": 3},
+        {"read_lines": [3]},
+        {"read_lines": [{}]},
+        {"read_lines": [{**LINE, "box": 3}]},
+        {"read_lines": [{**LINE, "box": [0, 0, 9]}]},
+        {"read_lines": [{**LINE, "box": [9, 0, 9, 9]}]},
+        {"read_lines": [{**LINE, "turned": 45}]},
+        {"read_lines": [{**LINE, "words": 3}]},
+        {"read_lines": [{**LINE, "words": [{"text": "a"}]}]},
+        {"read_lines": [{**LINE, "confidence": "high"}]},
     ],
 )
 def test_a_malformed_run_request_is_a_protocol_error(change: dict[str, object]) -> None:
