@@ -143,7 +143,8 @@ class StarterBench:
         results: list[Result] = []
         for page in pages:
             read = recogniser.recognise(page.image)
-            draft = Draft(read.text, self.profile.slots, self._guards(is_read=True), tuple(lines_of(read, page.image)))
+            guards = Guards.of(self.profile, read.text, is_read=True)
+            draft = Draft(read.text, self.profile.slots, guards, tuple(lines_of(read, page.image)))
             result = self._work(manner).draft(draft, page.truth)
             results.append(replace(_single_spaced(result), lines=max(1, len(read.lines))))
             progress(name, len(results), len(pages))
@@ -152,9 +153,6 @@ class StarterBench:
     def _work(self, manner: Manner) -> _Work:
         denoiser = ColdStart(self.denoiser) if manner.is_cold else self.denoiser
         return _Work(AlignedModel(denoiser, self._settings, SEED), self.profile, manner)
-
-    def _guards(self, *, is_read: bool) -> Guards:
-        return Guards.of(self.profile, is_read=is_read)
 
 
 class _Work:
@@ -168,7 +166,7 @@ class _Work:
 
     def corrected(self, sample: Sample) -> Result:
         """A passage, or a line with its picture, as the program corrects it."""
-        guards = Guards.of(self._profile, is_read=sample.line is not None)
+        guards = Guards.of(self._profile, sample.draft, is_read=sample.line is not None)
         lines = () if sample.line is None else (sample.line,)
         return self.draft(Draft(sample.draft, self._profile.slots, guards, lines), sample.truth)
 

@@ -256,26 +256,29 @@ def gated_text(done: WindowOutcome, guard: Guard) -> str:
     Changes that stand side by side (``m`` to ``rn``) are made together or not at all: half of one would be worse than
     either text. A character that the vocabulary lacks stays: the model never saw which one it is.
     """
-    window, ids = done.window, done.canvas.ids
+    window = done.window
+    drafted = [window.text[index] if window.start <= index < window.end else "" for index in window.layout.tolist()]
+    wanted = [
+        guard.written(done.alphabet.piece(token, original))
+        for token, original in zip(done.canvas.ids.tolist(), drafted, strict=True)
+    ]
     gates = slot_gates(window, guard)
-    is_made = np.zeros(ids.size, np.bool_)
-    for run in _runs_of_changes(done):
-        is_made[run] = done.canvas.evidence[run].mean() >= gates[run].max()
-    parts: list[str] = []
-    for position, index in enumerate(window.layout.tolist()):
-        original = window.text[index] if window.start <= index < window.end else ""
-        parts.append(done.alphabet.piece(int(ids[position]), original) if is_made[position] else original)
-    return "".join(parts)
+    text = list(drafted)
+    for run in _runs_of_changes(done, drafted, wanted):
+        if done.canvas.evidence[run].mean() >= gates[run].max():
+            for position in run:
+                text[position] = wanted[position]
+    return "".join(text)
 
 
-def _runs_of_changes(done: WindowOutcome) -> list[list[int]]:
+def _runs_of_changes(done: WindowOutcome, drafted: list[str], wanted: list[str]) -> list[list[int]]:
     """The slots of each run of changes that count; cells and blanks that stay don't part a run."""
-    counts, is_changed = done.window.counts(), done.canvas.ids != done.drafted
+    is_possible = done.window.counts() & (done.canvas.ids != done.drafted) & (done.drafted != done.alphabet.unknown)
     runs: list[list[int]] = [[]]
-    for position, drafted in enumerate(done.drafted.tolist()):
-        if counts[position] and is_changed[position] and drafted != done.alphabet.unknown:
+    for position, token in enumerate(done.drafted.tolist()):
+        if is_possible[position] and wanted[position] != drafted[position]:
             runs[-1].append(position)
-        elif drafted != done.alphabet.pad and runs[-1]:
+        elif token != done.alphabet.pad and runs[-1]:
             runs.append([])
     return [run for run in runs if run]
 

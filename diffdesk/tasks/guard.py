@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 
 LINE_END = "\n"
 _NUMBER = re.compile(r"\S*\d\S*")
+_STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u201a": "'"})
+
+
+def has_straight_marks(text: str) -> bool:
+    """Whether a text writes its quotation marks and apostrophes straight, all of them."""
+    return ('"' in text or "'" in text) and text.translate(_STRAIGHT) == text
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,8 @@ class Guard:
         protects_numbers: the same for every word with a digit in it.
         sure: confidence of the recogniser from which a word is protected; above 1 none is.
         sure_gate: probability that a change inside a protected word needs.
+        straightens: quotation marks and apostrophes are written straight, as in the rest of the draft: which kind is
+            printed is a matter of type, no error.
     """
 
     gate: float
@@ -32,6 +40,11 @@ class Guard:
     protects_numbers: bool = False
     sure: float = 2.0
     sure_gate: float = 0.97
+    straightens: bool = False
+
+    def written(self, piece: str) -> str:
+        """What is put into the text where the model says `piece`."""
+        return piece.translate(_STRAIGHT) if self.straightens else piece
 
     def needed(self, draft: str, confidence: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """float32[len(draft)]: the probability that a change of each character needs, infinite where none is allowed.

@@ -45,7 +45,7 @@ def run_task(
         return iter((_declined(starter.CANT_LOOK, text),))
     if not starter.is_english(text):
         return iter((_declined(starter.CANT_LANGUAGE, text),))
-    guards = Guards.of(profile, is_read=bool(request.read_lines))
+    guards = Guards.of(profile, text, is_read=bool(request.read_lines))
     draft = Draft(text, profile.slots, guards, request.read_lines)
     return correct_aligned(denoiser, draft, settings, seed, is_cancelled)
 

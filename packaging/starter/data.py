@@ -47,6 +47,7 @@ SHARE_ALONE = 0.14  # of the pictures: no draft
 LEAST_CONFIDENCE = 0.5  # of a reading; the program drops the others, too
 _DRIFT, _DRIFT_SPREAD = 2.4, 1.1  # pixels of the picture by which a reading's characters stand to the right
 _SHAKE = 2.0  # standard deviation of one character's place around that
+_WORST = 1.3  # level of wear
 _PENDING = 48  # lines a worker may have with the recogniser
 
 _Kind = TypeVar("_Kind", bound=np.generic)
@@ -234,7 +235,7 @@ def _spoiled(passage: Passage, rng: random.Random, limit: int) -> str:
 
 def _make_texts(corpora: dict[str, str], pool: Pool, number: int, seed: int) -> None:
     os.nice(19)
-    passages = Passages(corpora, seed * 1000 + number, has_runs=True)
+    passages = Passages(corpora, seed * 1000 + number)
     rng = random.Random(seed * 1000 + 500 + number)
     layouter = Layouter()
     while True:
@@ -258,7 +259,7 @@ def _make_lines(
     sources: Sources, corpora: dict[str, str], pool: Pool, number: int, seed: int, desk: _Desk | None
 ) -> None:
     os.nice(19)
-    passages = Passages(corpora, seed * 1000 + 250 + number)
+    passages = Passages(corpora, seed * 1000 + 250 + number, is_printed=True)
     rng = random.Random(seed * 1000 + 750 + number)
     renderer = Renderer(sources.data / "fonts" / "train")
     layouter = Layouter()
@@ -361,4 +362,4 @@ def picture_of(rendered: RenderedLine) -> tuple[NDArray[np.uint8], float] | None
 
 def _level(rng: random.Random) -> float:
     """How badly a line is printed and scanned: mostly so badly that a recogniser errs."""
-    return min(1.0, max(0.0, rng.gauss(0.85, 0.3)))
+    return min(_WORST, max(0.0, rng.gauss(0.85, 0.35)))

@@ -59,7 +59,7 @@ def export(weights: Weights, shape: Shape, profile: dict[str, Any], folder: Path
     _write(folder / "tokenizer_config.json", _tokenizer_settings())
     (folder / "chat_template.jinja").write_text(_TEMPLATE.replace("SLOTS", str(shape.slots)), encoding="utf-8")
     _tokenizer().save(str(folder / "tokenizer.json"))
-    count = sum(weight.numel() for weight in weights.values())
+    count = sum(weight.numel() for weight in halves.values())
     _write(folder / "diffdesk.json", {"layout": "aligned", "slots": shape.slots, "parameters": count, **profile})
     for file in folder.iterdir():
         file.chmod(0o644)

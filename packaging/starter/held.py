@@ -122,7 +122,7 @@ class _Maker:
         return sets
 
     def _texts(self, name: str, seed: int, spoil: Callable[[str, random.Random], str]) -> HeldSet:
-        passages = Passages(self._corpora, seed)
+        passages = Passages(self._corpora, seed, is_printed=True)
         rng = random.Random(seed)
         truths: list[str] = []
         samples: list[Sample] = []
@@ -135,7 +135,7 @@ class _Maker:
         return HeldSet(name, truths, np.stack([one.slots for one in samples]))
 
     def _lines(self, level: float, seed: int) -> list[_Line]:
-        passages = Passages(self._corpora, seed)
+        passages = Passages(self._corpora, seed, is_printed=True)
         rng = random.Random(seed)
         lines: list[_Line] = []
         while len(lines) < COUNT:

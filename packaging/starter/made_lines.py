@@ -8,18 +8,12 @@ from __future__ import annotations
 import random
 import re
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from starter import invented
+from starter.invented import divided, listed, one_of
 
-def _listed(words: str) -> list[str]:
-    return words.split()
-
-
-def _divided(phrases: str) -> list[str]:
-    return [one.strip() for one in phrases.split("|")]
-
-
-_SURNAMES = _listed(
+_SURNAMES = listed(
     """
     Smith Johnson Williams Brown Jones Garcia Miller Davis Wilson Anderson Taylor Thomas Moore Martin Lee Thompson
     White Harris Clark Lewis Robinson Walker Young Allen King Wright Scott Hill Green Adams Baker Nelson Carter
@@ -29,20 +23,20 @@ _SURNAMES = _listed(
     Sørensen Kowalski Novák Nguyen Tanaka Okafor Singh Patel Haddad Rossi Fitzgerald Dijkstra
     """
 )
-_FIRST_NAMES = _listed(
+_FIRST_NAMES = listed(
     """
     John Mary William Anne James Elizabeth George Sarah Charles Jane Henry Margaret Thomas Alice Robert Emma Edward
     Clara Joseph Ruth Samuel Grace David Helen Peter Laura Paul Julia Mark Sofia Daniel Maria Ahmed Wei Priya José
     René Jürgen Zoë Ingrid Luca Chloë Tomás Yusuf Hannah Oliver Nora Felix
     """
 )
-_TOWNS = _listed(
+_TOWNS = listed(
     """
     London Paris Boston Berlin Madrid Oslo Dublin Leeds Bristol York Salem Concord Geneva Zürich Malmö Kraków Porto
     Springfield Riverside Fairview Greenville Ashford Milton Oakland Lyon Köln Sevilla Bergen Brno
     """
 )
-_GOODS = _divided(
+_GOODS = divided(
     """
     MILK 1L|Bread white|EGGS 12PK|Butter|COFFEE GRND|Tea bags 80|BANANAS|Apples kg|CHKN BRST|Cheddar 400g|PASTA|
     Olive oil|SUGAR 1KG|Tomatoes|Paper towels|SHAMPOO|Toothpaste|Batteries AA|USB-C cable 2m|Notebook A5|Screws M4x20|
@@ -50,15 +44,15 @@ _GOODS = _divided(
     Adult ticket|Taxi|Fuel 95|Oil change|Gasket|Bolt 6 mm|ORANGE JCE|Yoghurt 4x125
     """
 )
-_TOTALS = _divided(
+_TOTALS = divided(
     """
     Total|SUBTOTAL|Subtotal|Tax 8.25%|VAT 20%|Amount due|BALANCE|Cash|CHANGE|Visa ****1234|Discount|Tip|Invoice No.|
     Ref.|Account|Order|Qty|Unit price|Due date|Net|Gross|Paid|Rounding
     """
 )
-_MONTHS = _listed("January February March April May June July August September October November December")
-_DAYS = _listed("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
-_TITLE_WORDS = _divided(
+_MONTHS = listed("January February March April May June July August September October November December")
+_DAYS = listed("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
+_TITLE_WORDS = divided(
     """
     Introduction|Methods|Results|Discussion|Background|Related Work|Conclusion|Appendix|Summary of Findings|Preface|
     List of Figures|Index|Glossary|The Early Years|A New Beginning|On the Nature of Light|Income and Expenses|
@@ -66,19 +60,19 @@ _TITLE_WORDS = _divided(
     Properties of Metals|First Principles|Theory of Errors|Notes to the Second Edition|Bibliography
     """
 )
-_JOURNALS = _divided(
+_JOURNALS = divided(
     """
     Journal of Physics|Annals of Botany|Nature|Proc. R. Soc.|Phil. Trans.|Am. J. Sci.|The Economist|J. Chem. Soc.|Mind|
     Int. J. Hist.|Archiv für Physik|Revue de Métaphysique
     """
 )
-_LABELS = _divided(
+_LABELS = divided(
     """
     Alpha|Year|North|South|Q1|Q2|Mean|Std. dev.|Total|Sample A|Sample B|Row|Height|Weight (kg)|Age|n|p|Max|Min|Rate|
     Males|Females|1990|2005|Iron|Copper|United Kingdom|France|Germany|Price index|GDP|Population
     """
 )
-_ABBREVIATIONS = _divided(
+_ABBREVIATIONS = divided(
     """
     e.g.|i.e.|cf.|etc.|viz.|ibid.|op. cit.|pp. 12 ff.|vol. iii|No. 7|Dr.|Mr.|Mrs.|St.|Rev.|Col.|Capt.|Ph.D.|M.A.|
     F.R.S.|U.S.A.|U.K.|B.C.|A.D.|a.m.|p.m.|Inc.|Ltd.|Co.|Jr.|Esq.|Fig. 3|Eq. (4)|Tab. 2|ca. 1850|fl. 1420|lb.|oz.|ft.|
@@ -86,7 +80,7 @@ _ABBREVIATIONS = _divided(
     Lat.|Gr.
     """
 )
-_LATIN = _listed(
+_LATIN = listed(
     """
     gallia est omnis divisa in partes tres quarum unam incolunt belgae aliam aquitani tertiam qui ipsorum lingua
     celtae nostra galli appellantur arma virumque cano troiae qui primus ab oris italiam fato profugus quousque tandem
@@ -96,19 +90,23 @@ _LATIN = _listed(
     atque
     """
 )
-_ELEMENTS = _listed(
+_ELEMENTS = listed(
     "H2O NaCl CO2 H2SO4 CaCO3 NH3 CH4 C6H12O6 Fe2O3 HCl NaOH KMnO4 O2 N2 H2 AgNO3 C2H5OH SiO2 Al2O3 Na+ Cl−"
 )
-_UNITS = _listed("mm cm m km kg g mg lb oz in. ft °C °F % W kW V mA Hz MHz ml L s min h m/s km/h N·m kPa dB GB µm")
-_MOVES = _listed(
+_UNITS = listed("mm cm m km kg g mg lb oz in. ft °C °F % W kW V mA Hz MHz ml L s min h m/s km/h N·m kPa dB GB µm")
+_PREFIXES = ("", "", "", *listed("n µ m c d da h k M G T"))
+_BASES = listed("m m g g s A K mol cd Hz N Pa J W V Ω F C T H lm lx Bq Gy Sv l L bar cal eV B bit t Wh VA")
+_MOVES = listed(
     "e4 e5 Nf3 Nc6 Bb5 a6 Ba4 Nf6 O-O Be7 Re1 b5 Bb3 d6 c3 O-O-O h3 Qxd5+ Rxe8# exd5 Nxd4 Qh5 g6 Bg5 Kh1 f4 cxd4"
 )
-_EXTENSIONS = _listed("com org net co.uk io edu gov de fr it info")
-
-
-def one_of(options: Sequence[str], rng: random.Random) -> str:
-    """One of the options, all equally likely."""
-    return options[int(rng.random() * len(options))]
+_FIELDS = divided(
+    "Date|Time|Invoice|Inv. no.|Cashier|Table|Order no|Terminal|Customer|Tax ID|Reg. No|Served by|Store|Due"
+)
+_CONTACTS = listed("Tel Phone Fax Mob Cell Ext Room Box Suite Apt Ref Acct Dept Flat Unit Floor Call Office Home Email")
+_TITLES = listed("Mr. Mrs Dr Prof. Director: cc: Attn. From: To: Messrs Sir Lady Rev. Capt. Sra. M. Herr By Chair:")
+_FIRMS = ("", " Ltd", " & Co.", " & Sons", " GmbH", " S.A.", " Inc.", " Bros.", " AG", " LLP")
+_ROLES = listed("secretary treasurer clerk member guest editor translator witness deceased retired absent deputy")
+_EXTENSIONS = listed("com org net co.uk io edu gov de fr it info")
 
 
 def _amount(rng: random.Random) -> str:
@@ -142,25 +140,126 @@ def _number(rng: random.Random) -> str:
 
 
 def _numbers(rng: random.Random) -> str:
-    cells = [_number(rng) for _ in range(rng.randint(2, 10))]
+    """A row of a table: cells of one kind, or of several in turn, with their separator."""
+    gap = _gap(rng)
+    if rng.random() < 0.4:
+        cells = [_number(rng) for _ in range(rng.randint(2, 10))]
+    else:
+        kinds = [one_of(_CELLS, rng) for _ in range(rng.randint(1, 4))]
+        count = len(kinds) * rng.randint(1, 3)
+        cells = [_cell(kinds[index % len(kinds)], rng) for index in range(count)]
     if rng.random() < 0.5:
-        cells.insert(0, one_of(_LABELS, rng))
-    return _gap(rng).join(cells)
+        head = one_of(_LABELS, rng) if rng.random() < 0.5 else invented.name(rng)
+        cells.insert(0, head + one_of(("", "", ":", "."), rng))
+    return gap.join(cells)
+
+
+def _cell(kind: str, rng: random.Random) -> str:
+    made = _MADE_CELLS.get(kind)
+    return _number(rng) if made is None else made(rng)
+
+
+def _code(rng: random.Random) -> str:
+    letters = "".join(one_of(string.ascii_uppercase, rng) for _ in range(rng.randint(1, 3)))
+    end = one_of(("", "", "", "A", "x"), rng)
+    return f"{letters}{one_of(('', '', '-', '/', ' '), rng)}{rng.randint(1, 9999)}{end}"
+
+
+def _time(rng: random.Random) -> str:
+    return f"{rng.randint(0, 23):02d}{one_of(':.', rng)}{rng.randint(0, 59):02d}"
+
+
+def _measure(rng: random.Random) -> str:
+    return f"{rng.random() * 500:.{rng.randint(0, 2)}f}{one_of((' ', ' ', ''), rng)}{_unit(rng)}"
+
+
+def _unit(rng: random.Random) -> str:
+    """A unit: a common one, one of the SI with any prefix, a quotient, or letters that nobody can know."""
+    draw = rng.random()
+    if draw < 0.3:
+        return one_of(_UNITS, rng)
+    if draw < 0.45:
+        return "".join(one_of(string.ascii_lowercase, rng) for _ in range(rng.randint(1, 4)))
+    unit = one_of(_PREFIXES, rng) + one_of(_BASES, rng)
+    return f"{unit}/{one_of(_PREFIXES, rng)}{one_of(_BASES, rng)}" if draw < 0.6 else unit
+
+
+def _money(rng: random.Random) -> str:
+    return one_of(("$", "£", "€", "", "-$"), rng) + _amount(rng)
+
+
+def _triple(rng: random.Random) -> str:
+    """Pounds, shillings and pence."""
+    return " ".join(str(rng.randint(0, top)) for top in (999, 19, 11))
+
+
+def _ratio(rng: random.Random) -> str:
+    return f"{rng.randint(1, 40)}{one_of('/:-', rng)}{rng.randint(1, 40)}"
+
+
+def _firm(rng: random.Random) -> str:
+    return _surname(rng) + (one_of(_FIRMS, rng) if rng.random() < 0.3 else "")
+
+
+def _goods(rng: random.Random) -> str:
+    """What is sold: a known thing or none, with a size, a grade or a code after it."""
+    thing = one_of(_GOODS, rng) if rng.random() < 0.5 else invented.name(rng)
+    draw = rng.random()
+    if draw < 0.3:
+        return f"{thing} {rng.randint(1, 900)}{one_of(('', ' '), rng)}{_unit(rng)}"
+    return f"{thing} {_code(rng)}" if draw < 0.5 else thing
+
+
+def _page(rng: random.Random) -> str:
+    return one_of(("p. ", "fol. ", "no. ", "No. ", "vol. ", "f. ", "n. "), rng) + str(rng.randint(1, 500))
+
+
+def _share(rng: random.Random) -> str:
+    return f"{rng.randint(0, 100)}%"
+
+
+_MADE_CELLS: dict[str, Callable[[random.Random], str]] = {
+    "code": _code,
+    "time": _time,
+    "measure": _measure,
+    "money": _money,
+    "triple": _triple,
+    "ratio": _ratio,
+    "name": _firm,
+    "goods": _goods,
+    "page": _page,
+    "share": _share,
+}
+_CELLS = ("number", "number", *_MADE_CELLS)
+
+
+def _field(rng: random.Random) -> str:
+    """What stands at the head of a receipt or a form: a label, nearly always a colon, a value; perhaps two of them."""
+    kind = one_of(("date", "time", "code", "number", "money", "name", "contact"), rng)
+    label = one_of(_TOTALS if kind in ("number", "money") else _FIELDS, rng)
+    if kind == "contact":
+        written = _contact(rng)
+    else:
+        value = _date(rng) if kind == "date" else _cell(kind, rng)
+        written = f"{label}{one_of((':', ': ', ': ', ' : ', ' ', '. '), rng)}{value}"
+    return f"{written} {_field(rng)}" if rng.random() < 0.35 else written
 
 
 def _receipt(rng: random.Random) -> str:
+    if rng.random() < 0.35:
+        return _field(rng)
     sign = one_of(("$", "£", "€", "", "", "", "¥"), rng)
     price = f"{_amount(rng)} {sign}" if sign == "€" and rng.random() < 0.5 else sign + _amount(rng)
     draw = rng.random()
     if draw < 0.4:
-        return f"{rng.randint(1, 12)} {one_of(('x', '×', 'x', '@', ''), rng)} {one_of(_GOODS, rng)}{_gap(rng)}{price}"
+        return f"{rng.randint(1, 12)} {one_of(('x', '×', 'x', '@', ''), rng)} {_goods(rng)}{_gap(rng)}{price}"
     if draw < 0.6:
         code = (
             f"{rng.randint(10_000, 9_999_999)}"
             if rng.random() < 0.5
             else f"{one_of('ABKT', rng)}-{rng.randint(1, 999)}"
         )
-        return f"{code} {one_of(_GOODS, rng)}{_gap(rng)}{rng.randint(1, 40)}{_gap(rng)}{price}{_gap(rng)}{_amount(rng)}"
+        return f"{code} {_goods(rng)}{_gap(rng)}{rng.randint(1, 40)}{_gap(rng)}{price}{_gap(rng)}{_amount(rng)}"
     if draw < 0.9:
         return f"{one_of(_TOTALS, rng)}{one_of((':', '', ' '), rng)}{_gap(rng)}{price}"
     return f"{one_of(_TOTALS, rng)} {rng.randint(1, 99_999):05d} {one_of(_TOTALS, rng)} {price} {_amount(rng)}"
@@ -187,30 +286,74 @@ def _date(rng: random.Random) -> str:
 
 
 def _person(rng: random.Random) -> str:
-    first, last = one_of(_FIRST_NAMES, rng), one_of(_SURNAMES, rng)
-    return f"{one_of(string.ascii_uppercase, rng)}. {last}" if rng.random() < 0.3 else f"{first} {last}"
+    first, last = _first_name(rng), _surname(rng)
+    draw = rng.random()
+    if draw < 0.25:
+        return f"{one_of(string.ascii_uppercase, rng)}. {last}"
+    return f"{first} {one_of(string.ascii_uppercase, rng)}. {last}" if draw < 0.4 else f"{first} {last}"
+
+
+def _first_name(rng: random.Random) -> str:
+    return one_of(_FIRST_NAMES, rng) if rng.random() < 0.5 else invented.name(rng)
+
+
+def _surname(rng: random.Random) -> str:
+    return one_of(_SURNAMES, rng) if rng.random() < 0.35 else invented.name(rng)
+
+
+def _town(rng: random.Random) -> str:
+    return one_of(_TOWNS, rng) if rng.random() < 0.35 else invented.name(rng)
+
+
+def _contact(rng: random.Random) -> str:
+    """A label as it stands before a number or a name, in any case, with its value."""
+    label = one_of(_CONTACTS, rng)
+    draw = rng.random()
+    if draw < 0.45:
+        label = label.lower()
+    elif draw < 0.55:
+        label = label.upper()
+    digits = "".join(one_of("0123456789", rng) for _ in range(rng.randint(2, 12)))
+    value = f"+{rng.randint(1, 99)} {digits[:3]} {digits[3:]}" if rng.random() < 0.5 else digits
+    return f"{label}{one_of((' ', ': ', '. ', '.: ', ' no. '), rng)}{value.strip()}"
 
 
 def _name(rng: random.Random) -> str:
+    sign = one_of((", ", ", ", "; ", " ", " - ", " / "), rng)
     draw = rng.random()
+    if draw < 0.15:
+        return sign.join(_person(rng) for _ in range(rng.randint(2, 6)))
+    if draw < 0.25:
+        return f"{_surname(rng)}, {_first_name(rng)} {one_of(string.ascii_uppercase, rng)}."
+    title = one_of(_TITLES, rng)
+    person = f"{title} {_person(rng)}" if rng.random() < 0.3 else _person(rng)
+    if rng.random() < 0.25:
+        person = f"{_surname(rng)}, {one_of(string.ascii_uppercase, rng)}. {one_of(string.ascii_uppercase, rng)}."
+    if rng.random() < 0.12:
+        person = f"{_surname(rng)}{one_of((' & ', ' and ', ', '), rng)}{_surname(rng)}{one_of(_FIRMS, rng)}"
+    parts = [person, *(_address_part(rng) for _ in range(rng.randint(1, 4)))]
+    return sign.join(parts)
+
+
+def _address_part(rng: random.Random) -> str:
+    draw, number = rng.random(), rng.randint(1, 999)
     if draw < 0.3:
-        street = one_of(("Street", "St.", "Avenue", "Road", "Lane", "Drive", "Blvd.", "Rd", "Square"), rng)
-        code = one_of(
-            (f"{rng.randint(10_000, 99_999)}", f"{one_of('NSEW', rng)}{rng.randint(1, 20)} {rng.randint(1, 9)}AB"), rng
-        )
-        return f"{rng.randint(1, 9999)} {one_of(_SURNAMES, rng)} {street}, {one_of(_TOWNS, rng)} {code}"
-    if draw < 0.5:
-        return ", ".join(_person(rng) for _ in range(rng.randint(2, 6)))
-    if draw < 0.65:
-        return f"{one_of(_SURNAMES, rng)}, {one_of(_FIRST_NAMES, rng)} {one_of(string.ascii_uppercase, rng)}."
+        street = f"{_surname(rng)} {one_of(('Street', 'St.', 'Avenue', 'Road', 'Lane'), rng)}"
+        street = invented.street(rng) if rng.random() < 0.6 else street
+        return f"{number} {street}" if rng.random() < 0.6 else f"{street} {number}"
+    if draw < 0.55:
+        code = f"{rng.randint(1000, 99_999)}" if rng.random() < 0.7 else f"{one_of('NSEW', rng)}{number % 20} 9AB"
+        town = _town(rng)
+        return one_of((town, f"{town} {code}", f"{code} {town}", f"{code}  {town}"), rng)
+    if draw < 0.75:
+        return _contact(rng)
     if draw < 0.85:
-        return f"{_person(rng)}{_gap(rng)}{one_of(_TOWNS, rng)}{_gap(rng)}{_date(rng)}"
-    title = one_of(("Mr.", "Mrs", "Dr", "Prof.", "Director:", "cc:", "Attn.", "From:", "To:"), rng)
-    return f"{title} {_person(rng)}, {one_of(_TOWNS, rng)}"
+        return _date(rng)
+    return _person(rng) if draw < 0.95 else f"({one_of(_ROLES, rng)})"
 
 
 def _link(rng: random.Random) -> str:
-    one, two = one_of(_SURNAMES, rng).lower(), one_of(_FIRST_NAMES, rng).lower()
+    one, two = (part.replace(" ", "").lower() for part in (_surname(rng), _first_name(rng)))
     end, number = one_of(_EXTENSIONS, rng), rng.randint(1, 9999)
     sign = one_of(("", ".", "_", "-"), rng)
     written = (
@@ -255,7 +398,7 @@ def _formula(rng: random.Random) -> str:
         left, right = (" + ".join(one_of(_ELEMENTS, rng) for _ in range(rng.randint(1, 3))) for _ in range(2))
         return f"{rng.randint(2, 4)} {left} {one_of(('→', '->', '=', '+'), rng)} {right}"
     return "; ".join(
-        f"{one_of((str(a), f'{b}.{c}', '½', f'{a}/{b}', f'{a} x {b}'), rng)} {one_of(_UNITS, rng)}"
+        f"{one_of((str(a), f'{b}.{c}', '½', f'{a}/{b}', f'{a} x {b}'), rng)} {_unit(rng)}"
         for _ in range(rng.randint(1, 6))
     )
 
@@ -274,7 +417,7 @@ def _citation(rng: random.Random) -> str:
     mark = one_of((f"[{rng.randint(1, 99)}] ", f"{rng.randint(1, 60)}. ", "", "* "), rng)
     dash = one_of(("–", "-"), rng)
     place = f"{one_of(_JOURNALS, rng)} {rng.randint(1, 90)}({rng.randint(1, 12)}), pp. {first}{dash}{last}."
-    people = f"{one_of(_SURNAMES, rng)}, {one_of(string.ascii_uppercase, rng)}. and {_person(rng)}"
+    people = f"{_surname(rng)}, {one_of(string.ascii_uppercase, rng)}. and {_person(rng)}"
     return f"{mark}{people} ({year}), {one_of(_TITLE_WORDS, rng)}, {place}"
 
 
@@ -348,7 +491,7 @@ def tokenised(text: str, rng: random.Random) -> str:
 
 _OLD = dict(
     one.split("=")
-    for one in _listed(
+    for one in listed(
         """
     have=haue give=giue love=loue upon=vpon up=vp under=vnder us=vs unto=vnto until=vntill ever=euer never=neuer
     over=ouer very=verie she=shee be=bee we=wee me=mee do=doe go=goe son=sonne sun=sunne old=olde own=owne king=kinge

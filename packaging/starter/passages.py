@@ -14,23 +14,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from starter.made_lines import MADE, old_spelling, one_of, tokenised
+from starter.invented import one_of
+from starter.made_lines import MADE, old_spelling, tokenised
 from starter.vocabulary import CHARACTERS
 
 # Shares of all passages. A kind is what the corpora call it, a key of `MADE`, or one of those below.
 _SHARES = {
-    "prose": 0.62,
+    "prose": 0.58,
     "reference": 0.07,
     "manual": 0.07,
     "code": 0.024,
-    "other-language": 0.034,
+    "other-language": 0.036,
     "tokenised": 0.024,
     "heading": 0.010,
-    "old-spelling": 0.016,
-    "numbers": 0.025,
-    "receipt": 0.025,
+    "old-spelling": 0.030,
+    "numbers": 0.042,
+    "receipt": 0.024,
     "date": 0.012,
-    "name": 0.018,
+    "name": 0.034,
     "link": 0.012,
     "abbreviation": 0.006,
     "formula": 0.012,
@@ -49,9 +50,14 @@ _KEPT = {
     "contents": 0.7,
     "tokenised": 0.85,
 }
-_EXACT = frozenset(("code", "other-language", "old-spelling", "link", "formula", "garbage", "latin", "abbreviation"))
+_EXACT = frozenset(
+    ("code", "other-language", "old-spelling", "link", "formula", "garbage", "latin", "abbreviation", "name")
+)
 _FROM_CORPORA = frozenset(("reference", "manual", "code", "other-language"))
-_KINDS, _CUMULATED = list(_SHARES), list(accumulate(_SHARES.values()))
+_KINDS = list(_SHARES)
+# What is printed and read is more often no prose than what is typed, and a picture tells what it is.
+_PRINTED = {"numbers": 2.0, "receipt": 3.0, "name": 1.5, "date": 2.0, "heading": 2.0, "contents": 1.5}
+_OFTEN_CAPITALS = {"receipt": 0.35, "numbers": 0.2, "name": 0.15, "date": 0.15}
 
 _NEARLY_FULL, _MIDDLE = 0.60, 0.60 + 0.30
 _AT_PARAGRAPH, _INSIDE_WORD = 0.12, 0.12 + 0.04
@@ -74,7 +80,7 @@ class Passage:
 
     Attributes:
         keep: it is no ordinary prose; a draft of it is the text itself, or has slips in words of letters only. Such a
-            line may have runs of spaces, as tables do, if they were asked for.
+            line may have runs of spaces, as tables do, unless it is for print.
     """
 
     text: str
@@ -94,19 +100,21 @@ class Passages:
         texts: corpora by kind (`prose`, `reference`, `manual`, `code`, `other-language`, `old-spelling`), each one
             text with a paragraph in each line; a kind that is missing is drawn as prose, old spelling is made as well.
         seed: of the draws.
-        has_runs: tables keep their runs of spaces. Not for lines that are printed and read back: nobody can tell from
-            a gap in a picture how many spaces it was.
+        is_printed: for lines that are printed and read back: more tables, receipts and headings, and all spaces single,
+            since nobody can tell from a gap in a picture how many there were.
 
     Raises:
         ValueError: there is no prose.
     """
 
-    def __init__(self, texts: Mapping[str, str], seed: int, *, has_runs: bool = False) -> None:
+    def __init__(self, texts: Mapping[str, str], seed: int, *, is_printed: bool = False) -> None:
         if len(texts.get("prose", "")) < _FAR:
             raise ValueError("passages need prose")
         self._texts = texts
         self._rng = random.Random(seed)
-        self._has_runs = has_runs
+        self._is_printed = is_printed
+        more = _PRINTED if is_printed else {}
+        self._cumulated = list(accumulate(share * more.get(kind, 1.0) for kind, share in _SHARES.items()))
         self._special: dict[str, Callable[[int], str]] = {
             "code": self._code,
             "tokenised": self._tokenised,
@@ -117,11 +125,11 @@ class Passages:
     def next(self, limit: int) -> Passage:
         """A passage of 2 to `limit` characters (16 at least), all of the vocabulary."""
         while True:
-            kind = _KINDS[bisect(_CUMULATED, self._rng.random() * _CUMULATED[-1], hi=len(_KINDS) - 1)]
+            kind = _KINDS[bisect(self._cumulated, self._rng.random() * self._cumulated[-1], hi=len(_KINDS) - 1)]
             if kind in _FROM_CORPORA and kind not in self._texts:
                 kind = "prose"
             text = self._text(kind, limit)
-            if not self._has_runs:
+            if self._is_printed:
                 text = " ".join(text.split())
             if 2 <= len(text) <= limit and _KNOWN.issuperset(text):
                 return Passage(text, kind, self._rng.random() < _KEPT.get(kind, 1.0))
@@ -129,7 +137,8 @@ class Passages:
     def _text(self, kind: str, limit: int) -> str:
         made = MADE.get(kind)
         if made is not None:
-            return _shortened(made(self._rng), limit)
+            text = _shortened(made(self._rng), limit)
+            return text.upper() if self._rng.random() < _OFTEN_CAPITALS.get(kind, 0.0) else text
         special = self._special.get(kind)
         if special is not None:
             return special(limit)

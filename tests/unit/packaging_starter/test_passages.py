@@ -6,7 +6,7 @@ import random
 from collections import Counter
 
 import pytest
-from starter import vocabulary
+from starter import invented, vocabulary
 from starter.made_lines import MADE, old_spelling, tokenised
 from starter.passages import Passage, Passages
 
@@ -29,7 +29,7 @@ def _passages(count: int, limit: int = 120, **options: bool) -> list[Passage]:
 
 @pytest.mark.parametrize("limit", [16, 40, 84, 120])
 def test_passages_fit_and_are_of_the_vocabulary(limit: int) -> None:
-    for one in _passages(1500, limit, has_runs=True):
+    for one in _passages(1500, limit):
         assert 2 <= len(one.text) <= limit
         assert one.text == one.text.strip()
         assert (vocabulary.encode(one.text) != vocabulary.UNK).all()
@@ -54,9 +54,26 @@ def test_what_nobody_could_correct_is_exact() -> None:
     assert all(one.keep for one in passages if one.is_exact)
 
 
-def test_runs_of_spaces_only_where_asked_for() -> None:
-    assert not any("  " in one.text for one in _passages(3000))
-    assert any("  " in one.text for one in _passages(3000, has_runs=True))
+def test_runs_of_spaces_only_in_what_is_typed() -> None:
+    assert not any("  " in one.text for one in _passages(3000, is_printed=True))
+    assert any("  " in one.text for one in _passages(3000))
+
+
+def test_print_has_more_tables_and_capitals() -> None:
+    typed, printed = (
+        [one for one in _passages(4000, is_printed=is_printed) if one.kind in ("numbers", "receipt")]
+        for is_printed in (False, True)
+    )
+    assert len(printed) > 1.6 * len(typed)
+    assert sum(one.text.isupper() for one in printed) > 0.15 * len(printed)
+
+
+def test_invented_names_are_many_and_can_be_written() -> None:
+    rng = random.Random(2)
+    names = [invented.name(rng) for _ in range(2000)]
+    assert len(set(names)) > 1900
+    assert all((vocabulary.encode(name) != vocabulary.UNK).all() for name in names)
+    assert 0.5 < sum(name.isascii() for name in names) / 2000 < 0.9
 
 
 def test_lengths() -> None:

@@ -13,7 +13,7 @@ from diffdesk.core.messages import ImageRef, LinePicture
 from diffdesk.core.parameters import SamplerDefaults
 from tests.unit.core.letters import LetterTokenizer
 
-WORDS = ("system", "user", "model", "Correct", "Read", " this", " text", " line", "th")
+WORDS = ("system", "user", "model", "Correct", "Read", " this", " text", " line", "th", '"', "“", "”", "’")
 SEES = "▢"  # how a cell reads to `fix`
 BLANK = "_"
 HEAD, FOOT = 12, 5  # tokens around the slots

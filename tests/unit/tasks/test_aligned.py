@@ -136,6 +136,15 @@ def test_a_word_that_the_recogniser_was_sure_of_needs_more() -> None:
     assert gated_text(done, Guard(0.7)) == "AB CD"
 
 
+def test_quotation_marks_are_written_as_in_the_rest_of_the_draft() -> None:
+    def dressed(slots: Sequence[str]) -> list[str]:
+        return ["" if one == "_" else {"'": "’", "x": "”", "c": "a"}.get(one, one) for one in slots]
+
+    done = finish(ScriptedDenoiser(dressed), text_window("b'c 9x", SLOTS))
+    assert gated_text(done, Guard(0.5)) == "b’a 9”"
+    assert gated_text(done, Guard(0.5, straightens=True)) == "b'a 9\""
+
+
 def test_only_blanks_after_the_end_of_a_text_take_insertions() -> None:
     assert gated_text(finish(fill("!"), text_window("ab", SLOTS)), Guard(0.5)) == "ab" + "!" * (SLOTS - 2)
     assert gated_text(finish(fill("!"), text_window("ab", SLOTS, "x ", " y")), Guard(0.5)) == "ab"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffdesk.tasks.guard import Guard
+from diffdesk.tasks.guard import Guard, has_straight_marks
 
 
 def test_each_character_needs_the_gate_and_a_line_end_never_changes() -> None:
@@ -36,3 +37,16 @@ def test_nothing_needs_less_than_the_gate(text: str, gate: float, protects: bool
     needed = Guard(gate, protects_numbers=protects).needed(text)
     assert len(needed) == len(text)
     assert np.all(needed >= np.float32(gate))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_straight"),
+    [("it's", True), ('"no"', True), ("it’s", False), ("“no” it's", False), ("plain", False), ("", False)],
+)
+def test_a_text_without_typographic_marks_keeps_straight_ones(text: str, is_straight: bool) -> None:
+    assert has_straight_marks(text) is is_straight
+
+
+def test_marks_are_straightened_where_the_draft_has_straight_ones() -> None:
+    assert Guard(0.5, straightens=True).written("“s’") == "\"s'"
+    assert Guard(0.5).written("“s’") == "“s’"
