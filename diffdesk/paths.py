@@ -78,3 +78,14 @@ def resource_dir() -> Path:
 def starter_dir() -> Path:
     """The starter model's folder."""
     return resource_dir() / "starter"
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in `folder` on the disk. Windows has no such call and writes them with the file."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

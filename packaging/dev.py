@@ -1,13 +1,16 @@
 """Set DiffDesk up in a checkout, run it, and run its checks: one script for developers and for CI.
 
     python3 packaging/dev.py run [ARGS…]         open the window, or run a subcommand of diffdesk
+    python3 packaging/dev.py add-torch           add torch and transformers, for folders of safetensors files
     python3 packaging/dev.py test [--fast] [--keep-going] [PYTEST ARGS…]
                                                  run every check and all tests
     python3 packaging/dev.py exec COMMAND…       run a command inside the environment
     python3 packaging/dev.py screenshot [FOLDER] take the screenshots of the README
 
-Each sets up what is missing first: system libraries (with apt-get when run as root), the environment in
-.venv at the locked versions, and torch in the build for this machine. The second time that takes no time.
+Each sets up what is missing first: system libraries and a compiler (with apt-get when run as root), and the
+environment in .venv at the locked versions. llama-cpp-python is compiled, once, which takes minutes. `run`
+adds torch by itself where there is an NVIDIA card of 24 GB or more; `test` and `exec` need it everywhere.
+The second time all that takes no time.
 
 test --fast leaves out the end-to-end ring; test --keep-going does not stop at the first check that fails.
 Exit status: 0 success, 1 a check failed, 2 wrong usage, 3 the set-up could not be done, 130 interrupted;
@@ -25,7 +28,7 @@ from functools import partial
 from pathlib import Path
 
 from dev_checks import run_stages, stages, summary
-from dev_environment import APP, DEV, Environment, Layer, find_accelerator
+from dev_environment import BASE, DEV, TORCH, Environment, Layer, find_accelerator, has_large_card
 from dev_report import SetupError, Step, carry_out, fail, say
 from dev_system import TEST_NEEDS, WINDOW_NEEDS, Need, install_needs, missing_needs
 
@@ -97,15 +100,30 @@ def _become(command: Sequence[str], environment: Environment) -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Open the window, or run a subcommand of diffdesk."""
-    environment = set_up([APP], WINDOW_NEEDS)
+    environment = set_up(wanted_layers(Environment(ROOT, find_accelerator())), WINDOW_NEEDS)
     return _become([str(environment.python), "-m", "diffdesk", *arguments], environment)
+
+
+def wanted_layers(environment: Environment) -> list[Layer]:
+    """What the program itself needs on this machine; torch is kept in step where it has been added once."""
+    wants_torch = environment.has_had(TORCH) or (environment.accelerator == "nvidia" and has_large_card())
+    return [BASE, TORCH] if wants_torch else [BASE]
+
+
+def add_torch(arguments: Sequence[str]) -> int:
+    """Add the backend for folders of safetensors files."""
+    if arguments:
+        return _wrong_usage("add-torch takes nothing more.")
+    set_up([BASE, TORCH], WINDOW_NEEDS)
+    say("torch and transformers are in place.")
+    return 0
 
 
 def test(arguments: Sequence[str]) -> int:
     """Run every check and all rings of tests."""
     own = {"--fast", "--keep-going"}
     for_pytest = [argument for argument in arguments if argument not in own]
-    environment = set_up([APP, DEV], [*WINDOW_NEEDS, *TEST_NEEDS])
+    environment = set_up([BASE, TORCH, DEV], [*WINDOW_NEEDS, *TEST_NEEDS])
     todo = stages(environment.python, for_pytest, ROOT, is_fast="--fast" in arguments)
     inside = variables(environment, os.environ)
     inside.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -118,7 +136,7 @@ def execute(arguments: Sequence[str]) -> int:
     """Run any command inside the environment."""
     if not arguments:
         return _wrong_usage("exec needs a command.")
-    return _become(arguments, set_up([APP, DEV], WINDOW_NEEDS))
+    return _become(arguments, set_up([BASE, TORCH, DEV], WINDOW_NEEDS))
 
 
 def screenshot(arguments: Sequence[str]) -> int:
@@ -126,13 +144,14 @@ def screenshot(arguments: Sequence[str]) -> int:
     if len(arguments) > 1:
         return _wrong_usage("screenshot takes one folder.")
     folder = Path(arguments[0] if arguments else ROOT / "build" / "screenshots").absolute()
-    environment = set_up([APP], WINDOW_NEEDS)
+    environment = set_up(wanted_layers(Environment(ROOT, find_accelerator())), WINDOW_NEEDS)
     script = str(ROOT / "packaging" / "screenshots.py")
     return _become([str(environment.python), script, str(folder)], environment)
 
 
 VERBS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "run": run,
+    "add-torch": add_torch,
     "test": test,
     "exec": execute,
     "screenshot": screenshot,

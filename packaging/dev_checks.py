@@ -5,15 +5,17 @@ It must not know how the environment was made. Standard library only.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dev_report import say
 
-RINGS = ("unit", "gui", "e2e")
+# Its folder on PYTHONPATH hides what only the extra `gpu` brings, in every Python process that is started.
+BASE_INSTALL = Path("tests", "base_install")
 # pytest's exit status for "nothing was collected": no failure when the reader asked for a few tests.
 NOTHING_COLLECTED = 5
 
@@ -26,11 +28,13 @@ class Stage:
         name: for the headline and the summary.
         command: program and arguments; its output goes straight to ours.
         passing: the exit statuses that count as success.
+        variables: of the environment, beside those of all stages.
     """
 
     name: str
     command: tuple[str, ...]
     passing: frozenset[int] = frozenset({0})
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,9 @@ class Result:
 def stages(python: Path, pytest_arguments: Sequence[str], root: Path, *, is_fast: bool) -> list[Stage]:
     """List the stages of `dev.py test`.
 
-    With `is_fast` the ring e2e is left out. Arguments for pytest go to every ring; when one of them is a
-    path, there is a single stage of tests that runs just those.
+    The ring e2e runs as in a base install, without torch; those of its tests that are about torch's backend run
+    after it. With `is_fast` it is left out. Arguments for pytest go to every ring; when one of them is a path,
+    there is a single stage of tests that runs just those.
     """
     start = str(python)
     checks = [
@@ -63,8 +68,16 @@ def stages(python: Path, pytest_arguments: Sequence[str], root: Path, *, is_fast
     if any(_is_path(argument, root) for argument in pytest_arguments):
         return [*checks, Stage("chosen tests", (*pytest, *pytest_arguments))]
     passing = frozenset({0, NOTHING_COLLECTED}) if pytest_arguments else frozenset({0})
-    rings = RINGS[:-1] if is_fast else RINGS
-    return checks + [Stage(f"tests: {ring}", (*pytest, f"tests/{ring}", *pytest_arguments), passing) for ring in rings]
+
+    def ring(name: str, folder: str, *chosen: str, **variables: str) -> Stage:
+        return Stage(f"tests: {name}", (*pytest, folder, *chosen, *pytest_arguments), passing, variables)
+
+    rings = [ring("unit", "tests/unit"), ring("gui", "tests/gui")]
+    if not is_fast:
+        path = os.pathsep.join(filter(None, [str(root / BASE_INSTALL), os.environ.get("PYTHONPATH", "")]))
+        rings.append(ring("e2e, base install", "tests/e2e", PYTHONPATH=path))
+        rings.append(ring("e2e, torch", "tests/e2e", "-m", "torch"))
+    return checks + rings
 
 
 def _is_path(argument: str, root: Path) -> bool:
@@ -82,7 +95,7 @@ def run_stages(
             continue
         say(f"\n━━ {stage.name} " + "━" * (70 - len(stage.name)))
         start = time.monotonic()
-        process = subprocess.run(stage.command, cwd=root, env=dict(environment), check=False)
+        process = subprocess.run(stage.command, cwd=root, env={**environment, **stage.variables}, check=False)
         results.append(Result(stage, process.returncode, time.monotonic() - start))
         say(f"━━ {stage.name}: {_outcome(results[-1])}")
     return results
@@ -98,7 +111,8 @@ def _outcome(result: Result) -> str:
 
 def summary(results: Sequence[Result]) -> str:
     """Tell how every stage ended, one line each, and what that makes of the whole."""
-    lines = [f"  {result.stage.name:<14} {_outcome(result)}" for result in results]
+    width = max((len(result.stage.name) for result in results), default=0)
+    lines = [f"  {result.stage.name:<{width}}  {_outcome(result)}" for result in results]
     seconds = sum(result.seconds for result in results)
     verdict = "All checks passed" if all(result.has_passed for result in results) else "Not all checks passed"
     return "\n".join(["", "Summary", *lines, f"{verdict} ({seconds:.0f} s)."])

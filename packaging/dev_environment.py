@@ -20,14 +20,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import dev_llama
 import dev_pip
 from dev_report import SetupError, Step
 from dev_system import Kind, Need, install_needs, is_present
 
 # transformers 5.23 and numpy 2.4 need 3.11; nothing newer than 3.13 has been tried.
 PYTHONS = ((3, 11), (3, 12), (3, 13))
-# In place on Linux: 1.8 GB for the processor, some 6 GB with CUDA. pip unpacks beside what it downloads.
-NEEDED_BYTES = {"none": 4 * 10**9, "nvidia": 14 * 10**9}
+# pip unpacks beside what it downloads, so these are about twice of what is in place on Linux in the end.
+BASE_BYTES = 2 * 10**9
+TORCH_BYTES = {"none": 3 * 10**9, "nvidia": 12 * 10**9}
+# Below that a graphics card holds no model for which torch is the better choice.
+LARGE_CARD_BYTES = 24 * 10**9
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Layer:
     locks: tuple[str, ...]
 
 
-APP = Layer("app", ("requirements.lock", "requirements-gpu.lock"))
+BASE = Layer("base", ("requirements.lock",))
+TORCH = Layer("torch", ("requirements-gpu.lock",))
 DEV = Layer("dev", ("requirements-dev.lock",))
 
 
@@ -49,6 +54,21 @@ def find_accelerator() -> str:
     else:
         traces = [Path("/proc/driver/nvidia/version"), Path("/usr/lib/wsl/lib/libcuda.so.1")]
     return "nvidia" if any(trace.exists() for trace in traces) else "none"
+
+
+def has_large_card() -> bool:
+    """Tell whether an NVIDIA card has memory for models that are best run with torch; asks its driver."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return False
+    command = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
+    except (OSError, subprocess.SubprocessError):
+        return False
+    sizes = [int(line) << 20 for line in answer.split() if line.isdigit()]  # said in MiB
+    # A card sold as one of 24 GB may say a little less.
+    return any(size >= 0.95 * LARGE_CARD_BYTES for size in sizes)
 
 
 def locked_version(lock: Path, name: str) -> str:
@@ -113,7 +133,8 @@ class Environment:
 
     def fingerprint(self, layer: Layer) -> str:
         """Hash everything that decides what `layer` installs."""
-        digest = hashlib.sha256(f"{self.python_version()}\n{self.accelerator}\n{self.root}\n".encode())
+        accelerator = self.accelerator if layer == TORCH else ""
+        digest = hashlib.sha256(f"{self.python_version()}\n{accelerator}\n{self.root}\n".encode())
         for file in (self.root / "pyproject.toml", *map(self._lock, layer.locks)):
             digest.update(file.read_bytes())
         return digest.hexdigest()
@@ -125,6 +146,10 @@ class Environment:
             and not self.unfinished_file.exists()
             and self._stamp().get(layer.name) == self.fingerprint(layer)
         )
+
+    def has_had(self, layer: Layer) -> bool:
+        """Tell whether `layer` was installed here once, if perhaps as its files were then."""
+        return layer.name in self._stamp()
 
     def remember(self, layer: Layer) -> None:
         """Write into the stamp that `layer` is installed as its files are now."""
@@ -148,24 +173,33 @@ class Environment:
         """List what is left to do until all `layers` are ready; empty when they are."""
         steps = []
         if not self.is_whole():
-            steps.append(Step("Making the environment in .venv", self._make))
+            steps.append(Step("Making the environment in .venv", partial(self._make, layers)))
         elif self.unfinished_file.exists():
             steps.append(Step("Repairing what an interrupted set-up left in .venv", self._repair))
         for layer in layers:
-            if self.is_ready(layer):
-                continue
-            if layer == APP:
-                build = "for NVIDIA GPUs" if self.accelerator == "nvidia" else "for the processor"
-                steps.append(Step(f"Installing torch {build}", self._install_torch))
-            for name in layer.locks:
-                steps.append(Step(f"Installing packaging/{name}", partial(self._install_lock, name)))
-            last = "Adding diffdesk itself, trying torch" if layer == APP else "Noting what is installed"
-            steps.append(Step(last, partial(self._finish, layer)))
+            if not self.is_ready(layer):
+                steps += self._layer_steps(layer)
         return steps
 
-    def _make(self) -> None:
+    def _layer_steps(self, layer: Layer) -> list[Step]:
+        first, last = [], "Noting what is installed"
+        if layer == BASE:
+            first = [Step("Installing llama-cpp-python", self._install_llama)]
+            last = "Adding diffdesk itself, trying llama-cpp-python"
+        elif layer == TORCH:
+            build = "for NVIDIA GPUs" if self.accelerator == "nvidia" else "for the processor"
+            first = [Step(f"Installing torch {build}", self._install_torch)]
+            last = "Trying torch"
+        locks = [Step(f"Installing packaging/{name}", partial(self._install_lock, name)) for name in layer.locks]
+        return [*first, *locks, Step(last, partial(self._finish, layer))]
+
+    def needed_bytes(self, layers: Sequence[Layer]) -> int:
+        """Free space that is wanted before an environment of `layers` is made."""
+        return BASE_BYTES + (TORCH_BYTES[self.accelerator] if TORCH in layers else 0)
+
+    def _make(self, layers: Sequence[Layer]) -> None:
         python = _choose_python()
-        free, needed = shutil.disk_usage(self.root).free, NEEDED_BYTES[self.accelerator]
+        free, needed = shutil.disk_usage(self.root).free, self.needed_bytes(layers)
         if free < needed:
             raise SetupError(
                 f"only {free / 1e9:.1f} GB are free on the disk of {self.root}.",
@@ -192,9 +226,15 @@ class Environment:
             if not _is_complete(metadata):
                 shutil.rmtree(metadata)
 
+    def _install_llama(self) -> None:
+        self.unfinished_file.touch()
+        version = locked_version(self._lock("requirements.lock"), dev_llama.NAME)
+        if self.installed_version(dev_llama.NAME.replace("-", "_")) != version:
+            dev_llama.install_llama(self.python, version, self.folder / "llama-cpp-python.log")
+
     def _install_torch(self) -> None:
         self.unfinished_file.touch()
-        locks = [self._lock(name) for name in APP.locks]
+        locks = [self._lock(name) for name in (*BASE.locks, *TORCH.locks)]
         version = locked_version(self._lock("requirements-gpu.lock"), "torch")
         installed = self.installed_version("torch")
         if dev_pip.fits(installed, version, self.accelerator):
@@ -208,8 +248,10 @@ class Environment:
         dev_pip.install(self.python, "--no-deps", "--only-binary=:all:", f"--requirement={self._lock(name)}")
 
     def _finish(self, layer: Layer) -> None:
-        if layer == APP:
+        if layer == BASE:
             dev_pip.install(self.python, "--no-deps", "--no-build-isolation", f"--editable={self.root}")
+            dev_llama.check_llama(self.python, self.root)
+        elif layer == TORCH:
             dev_pip.check_torch(self.python, self.accelerator)
         self.remember(layer)
 

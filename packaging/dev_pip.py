@@ -68,7 +68,7 @@ def install(python: Path, *arguments: str) -> None:
     Its progress goes to our standard output, and only on a terminal. Its complaints are passed on line by
     line, and kept to explain a failure.
     """
-    command = _pip(python, "install")
+    command = pip_command(python, "install")
     if not sys.stdout.isatty():
         command.append("--quiet")
     with subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True, errors="replace") as pip:
@@ -83,16 +83,17 @@ def install(python: Path, *arguments: str) -> None:
 
 def uninstall(python: Path, name: str) -> None:
     """Remove one distribution from the environment of `python`; raises `PipError`."""
-    command = [*_pip(python, "uninstall"), "--quiet", "--yes", name]
+    command = [*pip_command(python, "uninstall"), "--quiet", "--yes", name]
     result = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if result.returncode != 0:
         print(result.stderr, file=sys.stderr)
         raise explain_pip_failure(result.stderr)
 
 
-def _pip(python: Path, verb: str) -> list[str]:
+def pip_command(python: Path, verb: str) -> list[str]:
+    """Begin a command of pip in the environment of `python`."""
     command = [str(python), "-m", "pip", verb, "--disable-pip-version-check", "--no-input"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
+    if verb in {"install", "uninstall"} and hasattr(os, "geteuid") and os.geteuid() == 0:
         # pip warns root about installations into the system; this is not one.
         command.append("--root-user-action=ignore")
     return command

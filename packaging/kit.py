@@ -4,7 +4,7 @@
     python packaging/kit.py vocabulary --data DIR         the two-character tokens, once
     python packaging/kit.py train --data DIR --out DIR …  a piece of training on a GPU
     python packaging/kit.py sets --data DIR …             the measuring sets of `diffdesk bench starter`
-    python packaging/kit.py export CHECKPOINT FOLDER      the folder that ships
+    python packaging/kit.py export CHECKPOINT FOLDER      the folder that ships, GGUF files and all
 
 See `packaging/starter/README.md` for the whole way, and `packaging/starter/LOG.md` for what came of it.
 """

@@ -15,9 +15,12 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtGui import QPixmap
 
+from diffdesk.core.trace import CellState
 from diffdesk.paths import choose_places
 from diffdesk.ui.app import Program, build_program, make_application
+from diffdesk.ui.canvas.live_message import LiveMessage
 from diffdesk.ui.views import ModelState
 from diffdesk.workers.engine_lane import LiveView
 
@@ -31,11 +34,16 @@ class Photographer:
     def __init__(self, program: Program, folder: Path) -> None:
         self._program = program
         self._folder = folder
-        self._frame: LiveView | None = None
+        self._liveliest: QPixmap | None = None
+        self._most_moving = 0
         program.controller.engine.frames.arrived.connect(self._on_frame)
 
     def _on_frame(self, view: LiveView) -> None:
-        self._frame = view
+        """Keep a picture of the moment in which most positions move; by then the window must say which step it is."""
+        moving = int((view.frame.states < CellState.SETTLED).sum())
+        live = self._program.window.findChild(LiveMessage)
+        if moving > self._most_moving and live is not None and live.status_text.startswith("step"):
+            self._most_moving, self._liveliest = moving, self._program.window.grab()
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         """Turn the event loop until `condition` holds; end the program with a message if it never does."""
@@ -57,10 +65,10 @@ class Photographer:
         QTimer.singleShot(milliseconds, loop.quit)
         loop.exec()
 
-    def take(self, name: str) -> None:
-        """Save the window as it is."""
+    def take(self, name: str, picture: QPixmap | None = None) -> None:
+        """Save a picture, or the window as it is."""
         path = self._folder / f"{name}.png"
-        self._program.window.grab().save(str(path))
+        (picture or self._program.window.grab()).save(str(path))
         print(path)
 
     def tour(self) -> None:
@@ -70,9 +78,9 @@ class Photographer:
         self.rest(400)
         self.take("welcome")
         self._program.window.sample_requested.emit("text")
-        self.wait(self._is_half_way, "a canvas at work")
-        self.take("denoising")
+        self.wait(lambda: controller.answering.is_busy, "the sample text")
         self.wait(lambda: not controller.answering.is_busy, "the corrected text")
+        self.take("denoising", self._liveliest)
         self._program.window.new_requested.emit()
         self._program.window.sample_requested.emit("image")
         self.wait(lambda: controller.answering.is_busy, "the image")
@@ -82,10 +90,6 @@ class Photographer:
         self._program.themes.set_scheme("dark")
         self.rest(400)
         self.take("corrected-image-dark")
-
-    def _is_half_way(self) -> bool:
-        view = self._frame
-        return view is not None and view.frame.canvas >= 1 and view.frame.step >= 2
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import stat
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +27,10 @@ PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 PRECISIONS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 
 _AGAIN = "Download the folder again, or choose another one."
-_CHOOSE = "Choose a folder that holds a DiffusionGemma model: config.json, tokenizer.json and *.safetensors files."
+_CHOOSE = (
+    "Choose a GGUF file of DiffusionGemma, or a folder that holds the model as config.json, tokenizer.json and "
+    "*.safetensors files."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,26 @@ class CheckpointFacts:
         return not self.why_no_images
 
 
+@contextmanager
+def reading_explained(path: Path) -> Iterator[None]:
+    """Turn failures to read the folder `path` into `CheckpointError`."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(
+            "The model can't be read",
+            f"{error.filename or path}: {error.strerror or error}.",
+            "Check that the disk is connected and that you may read these files.",
+        ) from error
+
+
 def inspect_checkpoint(path: Path) -> CheckpointFacts:
     """Read what the folder `path` says of itself and check it.
 
     Only configuration files and the headers of the weight files are read. Raises `CheckpointError` with the reason
     and a remedy where the folder can't be used.
     """
-    try:
+    with reading_explained(path):
         names = _listing(path)
         config = read_config(path, names)
         shards = _shards(path, names)
@@ -88,12 +105,6 @@ def inspect_checkpoint(path: Path) -> CheckpointFacts:
         _require_tokenizer(path, names)
         defaults = read_defaults(path, names, config.end_ids)
         why_no_images = _why_no_images(names, entries)
-    except OSError as error:
-        raise CheckpointError(
-            "The model can't be read",
-            f"{error.filename or path}: {error.strerror or error}.",
-            "Check that the disk is connected and that you may read these files.",
-        ) from error
     return CheckpointFacts(
         path=path,
         name=path.resolve().name,
@@ -157,9 +168,9 @@ def _file_instead_of_folder(path: Path) -> CheckpointError:
     suffix = path.suffix.lower()
     if suffix == ".gguf":
         return CheckpointError(
-            "GGUF files can't be loaded",
-            f"{path.name} is a GGUF file; this version loads folders of safetensors files.",
-            "Choose the folder of the original model.",
+            "A folder is wanted here",
+            f"{path.name} is a GGUF file, which is run as it is; only a folder of safetensors files will do here.",
+            "Choose the folder of the original model, or open the GGUF file without naming a backend.",
         )
     if suffix in PICKLE_SUFFIXES:
         return _pickle_error([path.name])

@@ -18,12 +18,21 @@ def build_parser() -> argparse.ArgumentParser:
     _add_profile(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_ask(commands)
+    _add_convert(commands)
     doctor = commands.add_parser("doctor", help="tell versions, hardware, models, and what is missing")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
     bench = commands.add_parser("bench", help="measure").add_subparsers(dest="bench", required=True, metavar="WHAT")
     step = bench.add_parser("step", help="milliseconds a denoising step")
     _add_model(step)
     step.add_argument("--canvases", type=int, default=8, help="canvases to denoise (default: 8)")
+    step.add_argument("--parts", action="store_true", help="a GGUF file's step against its own matrix products")
+    step.add_argument("--against", choices=("torch",), help="a GGUF file against the Transformers backend on the CPU")
+    step.add_argument(
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="with --against: what the file was made of (the starter's)",
+    )
     step.add_argument("--json", action="store_true", help="print one JSON object")
     _add_bench_starter(bench)
     window = bench.add_parser("window", help="the window's start and its smoothness at 190 drafts a second")
@@ -40,9 +49,14 @@ def _add_profile(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, metavar="FOLDER", help="a checkpoint folder (default: the starter model)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
-    parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16 (default: auto)")
+    parser.add_argument(
+        "--model", type=Path, metavar="MODEL", help="a GGUF file or a checkpoint folder (default: the starter model)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, or gpu (of a folder: cuda) (default: auto)")
+    parser.add_argument("--precision", default="auto", help="of a folder: auto, float32 or bfloat16 (default: auto)")
+    parser.add_argument(
+        "--context", type=int, default=0, metavar="TOKENS", help="of a GGUF file: room for so many (default: what fits)"
+    )
 
 
 def _add_bench_starter(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,6 +69,29 @@ def _add_bench_starter(commands: argparse._SubParsersAction[argparse.ArgumentPar
     starter.add_argument("--gate-curve", action="store_true", help="error rates at other gates as well")
     starter.add_argument("--cold", action="store_true", help="also begin canvases with noise instead of the draft")
     starter.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    convert = commands.add_parser("convert", help="turn a checkpoint folder into one GGUF file; goes on if cut off")
+    convert.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint folder, bfloat16 or NVFP4")
+    convert.add_argument("out", type=Path, metavar="OUT.gguf", help="the file to make")
+    convert.add_argument(
+        "--type",
+        choices=("q8_0", "q4_k_m", "bf16", "f16", "f32"),
+        default="q8_0",
+        help="number format of the weights (default: q8_0)",
+    )
+    convert.add_argument(
+        "--mmproj", type=Path, metavar="OUT.gguf", help="also make a file of what sees images (left out otherwise)"
+    )
+    convert.add_argument(
+        "--mmproj-type",
+        choices=("f16", "bf16", "f32", "q8_0"),
+        default="f16",
+        help="number format of that file's matrices (default: f16)",
+    )
+    convert.add_argument("--force", action="store_true", help="replace files that are there")
+    convert.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

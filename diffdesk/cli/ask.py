@@ -80,7 +80,7 @@ def ask(arguments: argparse.Namespace, places: Places) -> int:
         raise PromptError(
             "There is nothing to send", "No text and no image was given.", "Say something, or add --image."
         )
-    spec = spec_of(arguments.model, device=arguments.device, precision=arguments.precision)
+    spec = spec_of(arguments.model, device=arguments.device, precision=arguments.precision, context=arguments.context)
     client = EngineClient(places.logs)
     recogniser = Recogniser()
     try:

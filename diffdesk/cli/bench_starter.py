@@ -27,7 +27,9 @@ def bench_starter(arguments: argparse.Namespace, places: Places) -> int:
     folder = resource_dir() / "measure" / "starter"
     sets = read_sets(folder, names, is_quick=arguments.quick) if has_sets else []
     pages = read_pages(arguments.pages) if arguments.pages is not None else {}
-    bench = open_bench(spec_of(arguments.model, device=arguments.device, precision=arguments.precision))
+    bench = open_bench(
+        spec_of(arguments.model, device=arguments.device, precision=arguments.precision, context=arguments.context)
+    )
     try:
         found = _measured(bench, sets, pages, arguments)
         able = bench.denoiser.capabilities

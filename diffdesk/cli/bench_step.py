@@ -6,6 +6,7 @@ import argparse
 import json
 import statistics
 import sys
+from dataclasses import asdict
 
 from diffdesk.core.events import Finished
 from diffdesk.core.messages import Message, Role
@@ -13,18 +14,44 @@ from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import RunRequest, TaskKind
 from diffdesk.core.trace import CanvasClosed, StepDelta
 from diffdesk.engine.client import EngineClient
-from diffdesk.paths import Places
+from diffdesk.paths import Places, starter_dir
 from diffdesk.services.models import spec_of
+from diffdesk.services.step_measure import compare_with_torch, measure_parts
 
 _NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie rnoon rises be hind the hills. "
 _QUESTION = "Explain in a few paragraphs why the sky is blue."
 
 
 def bench_step(arguments: argparse.Namespace, places: Places) -> int:
-    """Denoise a number of canvases with a fixed seed and print the figures; returns the exit code."""
+    """Measure as asked and print the figures; returns the exit code."""
+    if not arguments.parts and not arguments.against:
+        return _whole(arguments, places)
+    spec = spec_of(arguments.model, device=arguments.device, precision=arguments.precision, context=arguments.context)
+    figures: dict[str, object] = {}
+    if arguments.against:
+        figures |= asdict(compare_with_torch(spec, arguments.folder or starter_dir(), _tell))
+    if arguments.parts:
+        figures |= asdict(measure_parts(spec, _tell))
+    if arguments.json:
+        print(json.dumps(figures))
+        return 0
+    for name, value in figures.items():
+        for key, number in value.items() if isinstance(value, dict) else [(name, value)]:
+            print(f"{key:<30} {number:,.6g}")
+    return 0
+
+
+def _tell(stage: str) -> None:
+    print(f"{stage} …", file=sys.stderr)
+
+
+def _whole(arguments: argparse.Namespace, places: Places) -> int:
+    """Denoise a number of canvases with a fixed seed in the engine."""
     client = EngineClient(places.logs)
     try:
-        spec = spec_of(arguments.model, device=arguments.device, precision=arguments.precision)
+        spec = spec_of(
+            arguments.model, device=arguments.device, precision=arguments.precision, context=arguments.context
+        )
         info = client.load(spec, lambda stage, share: None)
         kind = TaskKind.CHAT if info.can_chat else TaskKind.CORRECT
         text = _QUESTION if info.can_chat else _NOISY * arguments.canvases

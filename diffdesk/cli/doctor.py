@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
 from diffdesk import __version__
+from diffdesk.backends import registry
 from diffdesk.backends.checkpoint import inspect_checkpoint
 from diffdesk.core.errors import UserError
+from diffdesk.engine.probe import PACKAGE, ask_library
 from diffdesk.models.hardware import Hardware, free_disk, look_at_hardware
 from diffdesk.paths import Places, starter_dir
+from diffdesk.services.models import STARTER_FILE, starter_model
 
 # package → what is lost without it, and the remedy
 _PACKAGES: dict[str, str] = {
@@ -21,11 +28,11 @@ _PACKAGES: dict[str, str] = {
     "pillow": "images can't be opened; install DiffDesk again",
     "rapidocr": "text in images can't be read; run: pip install rapidocr onnxruntime",
     "onnxruntime": "text in images can't be read; run: pip install rapidocr onnxruntime",
-    "torch": 'models can\'t be run; run: pip install "diffdesk[gpu]"',
-    "transformers": 'models can\'t be run; run: pip install "diffdesk[gpu]"',
-    "accelerate": 'models can\'t be spread over several GPUs; run: pip install "diffdesk[gpu]"',
-    "safetensors": 'models can\'t be run; run: pip install "diffdesk[gpu]"',
 }
+# Of the extra `gpu`: all of them or none.
+_TORCH_PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
+_ADD_TORCH = "pip install 'diffdesk[gpu]'"
+LARGE_CARD = 24 * 10**9  # bytes of a card from which torch is the better choice for models that fit it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +51,27 @@ def doctor(arguments: argparse.Namespace, places: Places) -> int:
         Finding("DiffDesk", __version__),
         *_hardware_findings(hardware),
         *_package_findings(),
+        _library_finding(),
+        *_torch_findings(),
         *_place_findings(places),
-        _starter_finding(),
-        Finding("Backend", _choice(hardware)),
+        *_starter_findings(),
+        Finding("Which backend", _choice(hardware)),
     ]
     is_fine = all(one.is_fine for one in findings)
     if arguments.json:
         print(json.dumps({"is_fine": is_fine, "findings": [asdict(one) for one in findings]}, ensure_ascii=False))
         return 0 if is_fine else 1
-    width = max(len(one.subject) for one in findings)
-    for one in findings:
-        print(f"{'✓' if one.is_fine else '✗'} {one.subject:<{width}}  {one.text}")
+    _print(findings)
     return 0 if is_fine else 1
+
+
+def _print(findings: Sequence[Finding]) -> None:
+    """One line each; on a terminal long ones go on below themselves."""
+    width = max(len(one.subject) for one in findings)
+    columns = max(60, shutil.get_terminal_size().columns) if sys.stdout.isatty() else 10_000
+    for one in findings:
+        head = f"{'✓' if one.is_fine else '✗'} {one.subject:<{width}}  "
+        print(textwrap.fill(one.text, columns, initial_indent=head, subsequent_indent=" " * len(head)))
 
 
 def _hardware_findings(hardware: Hardware) -> list[Finding]:
@@ -73,11 +89,40 @@ def _hardware_findings(hardware: Hardware) -> list[Finding]:
 def _package_findings() -> list[Finding]:
     findings: list[Finding] = []
     for name, loss in _PACKAGES.items():
-        try:
-            findings.append(Finding(name, metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            findings.append(Finding(name, f"missing: {loss}", is_fine=False))
+        version = _version(name)
+        findings.append(Finding(name, version or f"missing: {loss}", is_fine=bool(version)))
     return findings
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _library_finding() -> Finding:
+    """What GGUF files are run with; asked in a process of its own, for it may crash."""
+    state = ask_library()
+    if not state.package:
+        return Finding(PACKAGE, state.problem, is_fine=False)
+    known = f"{state.package}, ggml {state.ggml}" if state.ggml else state.package
+    if state.problem:
+        return Finding(PACKAGE, f"{known}: {state.problem}", is_fine=False)
+    cards = f"; it can use {', '.join(state.cards)}" if state.cards else ", built for the processor alone"
+    return Finding(PACKAGE, f"{known}{cards}; its self-test is right ({state.seconds:.1f} s)")
+
+
+def _torch_findings() -> list[Finding]:
+    """What folders of safetensors files are run with. None of it is needed; a part of it is a mistake."""
+    found = {name: _version(name) for name in _TORCH_PACKAGES}
+    if not any(found.values()):
+        text = f"not installed; only needed for folders of safetensors files and large GPUs: {_ADD_TORCH}"
+        return [Finding("torch", text)]
+    return [
+        Finding(name, version or f"missing, though others of its extra are here; run: {_ADD_TORCH}", bool(version))
+        for name, version in found.items()
+    ]
 
 
 def _place_findings(places: Places) -> list[Finding]:
@@ -88,27 +133,46 @@ def _place_findings(places: Places) -> list[Finding]:
     return [Finding("Profile", text)]
 
 
-def _starter_finding() -> Finding:
-    return _model_finding("Starter model", starter_dir())
+def _starter_findings() -> list[Finding]:
+    """The starter model in both of its forms, the one that is used first; the other one may be missing."""
+    file, folder = starter_dir() / STARTER_FILE, starter_dir()
+    found = [
+        _model_finding("Starter, GGUF", file, lambda: registry.inspect_model(file)),
+        _model_finding("Starter, folder", folder, lambda: inspect_checkpoint(folder)),
+    ]
+    if starter_model() == folder:
+        found.reverse()
+    used, other = found
+    return [used, other if other.is_fine else Finding(other.subject, "not here; the other form is used")]
 
 
-def _model_finding(subject: str, folder: Path) -> Finding:
+def _model_finding(subject: str, path: Path, inspect: Callable[[], registry.ModelFacts]) -> Finding:
     try:
-        facts = inspect_checkpoint(folder)
+        facts = inspect()
     except UserError as error:
         return Finding(subject, f"{error.title}. {error.text} {error.remedy}", is_fine=False)
-    size = f"{facts.parameters / 1e6:.1f} M parameters, {facts.bytes / 2**20:.0f} MiB"
-    return Finding(subject, f"{size}, canvas of {facts.canvas_length} tokens, in {folder}")
+    size = f"{facts.parameters / 1e6:.1f} M parameters, {facts.precision}, {facts.bytes / 2**20:.0f} MiB"
+    return Finding(subject, f"{size}, canvas of {facts.canvas_length} tokens, in {path}")
 
 
 def _choice(hardware: Hardware) -> str:
-    if hardware.cards:
-        largest = max(hardware.cards, key=lambda card: card.memory)
+    """Which backend for which hardware, and why."""
+    gguf = (
+        "GGUF files run on ggml, which reads their weights where they lie in the file: the full model as Q4_K_M takes "
+        "about 18 GB of memory, a third of what it takes in bfloat16"
+    )
+    large = [card for card in hardware.cards if card.memory >= 0.95 * LARGE_CARD]
+    if not large:
+        small = "a graphics card of less than 24 GB" if hardware.cards else "no NVIDIA card"
         return (
-            f"Transformers on {largest.name}. The full model in bfloat16 needs about 52 GB of graphics memory, over "
-            "all cards together; smaller checkpoints need the size of their folder and a quarter more."
+            f"GGUF, for this machine has {small}. {gguf}. Folders of safetensors files run on Transformers, which on a "
+            "processor would need 104 GB for the full model in float32; it is worth its gigabytes on graphics cards of "
+            "24 GB and more."
         )
+    best = max(large, key=lambda card: card.memory)
+    able = "" if registry.is_installed(registry.TRANSFORMERS) else f" (not installed: {_ADD_TORCH})"
     return (
-        "Transformers on the processor: right for the starter model. The full model would need 104 GB of memory in "
-        "float32 and minutes for a canvas here."
+        f"Transformers{able} on {best.name}, for a folder of safetensors files that fits the graphics memory: the full "
+        "model in bfloat16 needs about 52 GB, over all cards together; smaller checkpoints the size of their folder "
+        f"and a quarter more. {gguf}; choose one where the folder doesn't fit."
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from diffdesk.cli.ask import ask
 from diffdesk.cli.bench_starter import bench_starter
 from diffdesk.cli.bench_step import bench_step
+from diffdesk.cli.convert import convert
 from diffdesk.cli.doctor import doctor
 from diffdesk.core.errors import UserError
 from diffdesk.paths import Places
@@ -22,6 +23,8 @@ def run_command(arguments: argparse.Namespace, places: Places, window_bench: Win
     try:
         if arguments.command == "ask":
             return ask(arguments, places)
+        if arguments.command == "convert":
+            return convert(arguments, places)
         if arguments.command == "doctor":
             return doctor(arguments, places)
         if arguments.bench == "step":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,7 @@ class Capabilities:
         can_see_images: whether prompts may hold images.
         why_no_images: said to the user when they may not.
         can_warm_start: whether a canvas may begin from a draft.
+        can_step_rows: whether some rows of a canvas can be stepped by themselves, for less work.
         device: where it runs, for people: "CPU, 2 threads", "NVIDIA H200".
         precision: number format of the weights: "float32", "bfloat16", …
     """
@@ -57,6 +58,7 @@ class Capabilities:
     can_warm_start: bool
     device: str
     precision: str
+    can_step_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +154,30 @@ class Denoiser(Protocol):
 
     def close(self) -> None:
         """Free the memory. The denoiser can't be used afterwards."""
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A denoiser whose steps can be stopped half-way."""
+
+    def stop_when(self, should_stop: Callable[[], bool]) -> None:
+        """Ask `should_stop` often while something is computed; once it says so, the computing raises `Cancelled`."""
+
+
+@runtime_checkable
+class RowDenoiser(Denoiser, Protocol):
+    """A loaded model that can step some rows of a canvas by themselves."""
+
+    def step_rows(
+        self,
+        canvas: NDArray[np.int32],
+        rows: NDArray[np.int64],
+        temperature: float,
+        uniforms: NDArray[np.float64],
+        alternatives: int = 0,
+    ) -> StepResult:
+        """One denoising step of int64[R] rows of the canvas int32[L], which see the others as they were last computed.
+
+        Every row must have been stepped before since the canvas began, and those left out must hold the tokens that
+        they held then. `uniforms` and the result are of the R rows.
+        """

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffdesk.core.canvas_states import classify
-from diffdesk.core.denoiser import Denoiser, StepResult
+from diffdesk.core.denoiser import Denoiser, RowDenoiser, StepResult
 from diffdesk.core.errors import Cancelled
+from diffdesk.core.rest import Rest, merged
 from diffdesk.core.sampler import Draws, SamplerSettings, StableAndConfident, accept, temperature_at
 from diffdesk.core.trace import CanvasOpened, Region, StepDelta, quantise_entropy
 
@@ -63,6 +64,7 @@ class CanvasOutcome:
         evidence: float32[L], mean over the steps of the probability (temperature 1) of the token in `ids`, counted
             only in steps whose argmax it was: how steadily the model held to it.
         seconds: wall time of the steps.
+        row_steps: rows that were computed, over all steps.
     """
 
     ids: NDArray[np.int32]
@@ -71,6 +73,7 @@ class CanvasOutcome:
     is_cancelled: bool
     evidence: NDArray[np.float32]
     seconds: float
+    row_steps: int = 0
 
 
 class _Evidence:
@@ -102,26 +105,34 @@ def denoise(
     A cancel is seen before the next step; `Cancelled` raised inside a backend counts as one.
     """
     visible, canvas = start.ids, start.ids
-    evidence, seconds, step, disorder = _Evidence(), 0.0, 0, 0.0
+    evidence, seconds, step, disorder, row_steps = _Evidence(), 0.0, 0, 0.0, 0
     kept_before = np.zeros(canvas.shape, np.bool_)
-    is_done = StableAndConfident(settings.stability, settings.confidence)
+    rest = Rest(canvas.size, settings.refresh if denoiser.capabilities.can_step_rows else 1)
+    # A draft that its first step leaves as it is has been stable since before that step.
+    is_done = StableAndConfident(
+        settings.stability, settings.confidence, start.ids if _is_trusted(start, rest) else None
+    )
+    result: StepResult | None = None
     pieces = view.pieces(start.ids, np.arange(start.ids.size))
     yield CanvasOpened(start.index, start.of, settings.steps, start.ids, pieces, is_warm=start.is_warm)
     denoiser.start_canvas(start.ids, start.confidence)
     for step in range(1, settings.steps + 1):
-        if is_cancelled():
-            return CanvasOutcome(visible, step - 1, False, True, evidence.of(visible), seconds)
         began, temperature = time.perf_counter(), temperature_at(step, settings)
+        rows = rest.rows(step, None if result is None else result.entropy)
         try:
-            result = denoiser.step(canvas, temperature, draws.uniforms(canvas.size))
+            if is_cancelled():
+                raise Cancelled
+            result = merged(result, rows, _stepped(denoiser, canvas, rows, temperature, draws.uniforms(canvas.size)))
         except Cancelled:
-            return CanvasOutcome(visible, step - 1, False, True, evidence.of(visible), seconds)
+            return CanvasOutcome(visible, step - 1, False, True, evidence.of(visible), seconds, row_steps)
+        row_steps += len(rows)
         kept = accept(result.entropy, settings.entropy_bound)
-        canvas = np.where(kept, result.sampled, draws.noise(canvas.size)).astype(np.int32)
+        regions = view.regions(result.argmax)
+        rest.look(rows, canvas, result, kept, regions)
+        canvas = rest.settle(np.where(kept, result.sampled, draws.noise(canvas.size)), canvas)
         took = time.perf_counter() - began
         seconds += took
         evidence.add(result)
-        regions = view.regions(result.argmax)
         changed = np.flatnonzero(result.argmax != visible)
         yield StepDelta(
             canvas=start.index,
@@ -137,9 +148,26 @@ def denoise(
         )
         visible, kept_before = result.argmax, kept
         disorder = _mean_before_end(result.entropy, regions)
-        if is_done(result.argmax, result.entropy):
+        if is_done(result.argmax, result.entropy, regions != Region.AFTER_END if rest.is_active else None):
             break
-    return CanvasOutcome(visible, step, disorder < NOISE_ENTROPY, False, evidence.of(visible), seconds)
+    is_settled = disorder < NOISE_ENTROPY
+    return CanvasOutcome(visible, step, is_settled, False, evidence.of(visible), seconds, row_steps)
+
+
+def _is_trusted(start: CanvasStart, rest: Rest) -> bool:
+    return start.is_warm and rest.is_active
+
+
+def _stepped(
+    denoiser: Denoiser,
+    canvas: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    temperature: float,
+    uniforms: NDArray[np.float64],
+) -> StepResult:
+    if len(rows) == canvas.size or not isinstance(denoiser, RowDenoiser):
+        return denoiser.step(canvas, temperature, uniforms)
+    return denoiser.step_rows(canvas, rows, temperature, uniforms[rows])
 
 
 def _mean_before_end(entropy: NDArray[np.float32], regions: NDArray[np.uint8]) -> float:

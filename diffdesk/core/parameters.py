@@ -28,6 +28,7 @@ class GenerationParameters:
         t_min: temperature that the schedule tends to, > 0.
         confidence: mean entropy in nats under which a stable canvas is done, > 0.
         stability: steps for which the argmax canvas must stay the same, ≥ 0.
+        refresh: the whole canvas is computed at every such step only, between them what has not settled yet; ≥ 1.
         seed: makes a run repeatable; None draws one.
         thinking: let the model reason before it answers.
         system: the system prompt.
@@ -40,6 +41,7 @@ class GenerationParameters:
     t_min: float | None = None
     confidence: float | None = None
     stability: int | None = None
+    refresh: int | None = None
     seed: int | None = None
     thinking: bool = False
     system: str = ""
@@ -66,6 +68,7 @@ class SamplerDefaults:
     entropy_bound: float = 0.1
     confidence: float = 0.005
     stability: int = 1
+    refresh: int = 1
     end_ids: tuple[int, ...] = (1, 106, 50)
     pad_id: int = 0
 
@@ -161,6 +164,15 @@ SETTINGS: tuple[Setting, ...] = (
         "For how many steps a canvas must stay the same before it may be done.",
         0,
         16,
+        has_model_default=True,
+    ),
+    Setting(
+        "refresh",
+        Kind.WHOLE,
+        "Full steps",
+        "Every how many steps all words are computed; between them only those that have not settled. 1 computes all.",
+        1,
+        64,
         has_model_default=True,
     ),
     Setting(

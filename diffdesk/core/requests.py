@@ -139,26 +139,35 @@ def message_from_json(data: Mapping[str, object]) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Which model to load and how. `backend` is a name of the registry; empty chooses by the folder's contents."""
+    """Which model to load and how.
+
+    Attributes:
+        path: its folder or file.
+        backend: a name of the registry; empty chooses by what lies at the path.
+        device, precision: as the backend takes them; "auto" lets it choose.
+        context: tokens of prompt and answer that there has to be room for; 0 lets the backend choose.
+    """
 
     path: Path
     backend: str = ""
     device: str = "auto"
     precision: str = "auto"
+    context: int = 0
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, str | int]:
         """As a JSON object."""
-        return {
-            "path": str(self.path),
-            "backend": self.backend,
-            "device": self.device,
-            "precision": self.precision,
-        }
+        return {**asdict(self), "path": str(self.path)}
 
     @staticmethod
     def from_json(data: Mapping[str, object]) -> ModelSpec:
         """From a JSON object."""
-        return ModelSpec(Path(str(data["path"])), str(data["backend"]), str(data["device"]), str(data["precision"]))
+        return ModelSpec(
+            Path(str(data["path"])),
+            str(data["backend"]),
+            str(data["device"]),
+            str(data["precision"]),
+            int(str(data["context"])),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +240,7 @@ def _defaults_from(data: object) -> SamplerDefaults:
         entropy_bound=float(data["entropy_bound"]),
         confidence=float(data["confidence"]),
         stability=int(data["stability"]),
+        refresh=int(data["refresh"]),
         end_ids=tuple(int(one) for one in ends),
         pad_id=int(data["pad_id"]),
     )

@@ -29,6 +29,7 @@ class SamplerSettings:
     entropy_bound: float
     confidence: float
     stability: int
+    refresh: int = 1
 
     @staticmethod
     def resolve(parameters: GenerationParameters, defaults: SamplerDefaults) -> SamplerSettings:
@@ -42,6 +43,7 @@ class SamplerSettings:
             entropy_bound=_pick(parameters.entropy_bound, defaults.entropy_bound),
             confidence=_pick(parameters.confidence, defaults.confidence),
             stability=_pick(parameters.stability, defaults.stability),
+            refresh=_pick(parameters.refresh, defaults.refresh),
         )
 
 
@@ -72,21 +74,30 @@ def accept(entropy: NDArray[np.float32], bound: float) -> NDArray[np.bool_]:
 
 
 class StableAndConfident:
-    """Stop when the argmax canvas stayed the same for `stability` steps and its mean entropy is under `confidence`."""
+    """Stop when the argmax canvas stayed the same for `stability` steps and its mean entropy is under `confidence`.
 
-    def __init__(self, stability: int, confidence: float) -> None:
+    `before` int32[L], where given, counts as the argmax canvas of a step before the first.
+    """
+
+    def __init__(self, stability: int, confidence: float, before: NDArray[np.int32] | None = None) -> None:
         self._confidence = confidence
-        self._history: list[NDArray[np.int32]] = []
+        self._history: list[NDArray[np.int32]] = [] if before is None or not stability else [before]
         self._stability = stability
 
-    def __call__(self, argmax: NDArray[np.int32], entropy: NDArray[np.float32]) -> bool:
-        """Whether the canvas is done after a step with this argmax int32[L] and entropy float32[L]."""
+    def __call__(
+        self, argmax: NDArray[np.int32], entropy: NDArray[np.float32], counts: NDArray[np.bool_] | None = None
+    ) -> bool:
+        """Whether the canvas is done after a step with this argmax int32[L] and entropy float32[L].
+
+        `counts` bool[L] says which positions matter; None for all.
+        """
+        where = slice(None) if counts is None or not counts.any() else counts
         is_stable = len(self._history) == self._stability and all(
-            np.array_equal(argmax, earlier) for earlier in self._history
+            np.array_equal(argmax[where], earlier[where]) for earlier in self._history
         )
         if self._stability:
             self._history = [*self._history[-(self._stability - 1) :], argmax] if self._stability > 1 else [argmax]
-        return is_stable and float(entropy.mean(dtype=np.float32)) < self._confidence
+        return is_stable and float(entropy[where].mean(dtype=np.float32)) < self._confidence
 
 
 class Draws:

@@ -1,6 +1,6 @@
-"""What a model is for: the small file ``diffdesk.json`` that may lie beside a checkpoint.
+"""What a model is for: the small file ``diffdesk.json`` in a checkpoint's folder, or its text inside a GGUF file.
 
-A published checkpoint has no such file and is an ordinary chat model. The starter model's says that it only corrects,
+A published checkpoint has neither and is an ordinary chat model. The starter model's says that it only corrects,
 how its prompt and canvas are laid out, and how sure it has to be.
 """
 
@@ -9,20 +9,40 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from diffdesk.backends.gguf.model_file import inspect_gguf
+from diffdesk.backends.model_location import is_gguf, plain_name
 from diffdesk.core.denoiser import Capabilities, Denoiser
 from diffdesk.core.errors import CheckpointError
 from diffdesk.core.profile import Layout, ModelProfile
 from diffdesk.core.requests import ModelInfo, ModelSpec
 
 PROFILE_NAME = "diffdesk.json"
+_FILE_AGAIN = "Delete that file to use the model as an ordinary chat model, or fetch the folder again."
+_MODEL_AGAIN = "Fetch the model again, or choose another one."
 FEWEST_SLOTS = 48  # fewer leave no room for a long word and what stands around it
 
 
 def read_profile(model: Path) -> ModelProfile:
-    """The profile of a model's folder, the ordinary one where there is no file; `CheckpointError` if it is broken."""
+    """The profile of a model's folder or GGUF file, the ordinary one where it has none.
+
+    Raises `CheckpointError` if it is broken, or if the GGUF file can't be used at all.
+    """
+    if is_gguf(model):
+        text = inspect_gguf(model).profile_text
+        return _parsed(text, f"The profile inside {model.name}", _MODEL_AGAIN) if text else ModelProfile()
     path = model / PROFILE_NAME
     try:
-        data, usual = json.loads(path.read_text(encoding="utf-8")), ModelProfile()
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return ModelProfile()
+    except (OSError, ValueError) as error:
+        raise _broken(f"The file {path}", _FILE_AGAIN, error) from error
+    return _parsed(text, f"The file {path}", _FILE_AGAIN)
+
+
+def _parsed(text: str, place: str, remedy: str) -> ModelProfile:
+    try:
+        data, usual = json.loads(text), ModelProfile()
         gate = float(data.get("gate", usual.gate))
         read_gate = float(data.get("read_gate", gate))
         picture_gate = data.get("picture_gate")
@@ -42,14 +62,13 @@ def read_profile(model: Path) -> ModelProfile:
             can_chat=bool(data.get("can_chat", usual.can_chat)),
             parameters=int(data.get("parameters", usual.parameters)),
         )
-    except (FileNotFoundError, NotADirectoryError):
-        return ModelProfile()
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(
-            f"{PROFILE_NAME} can't be read",
-            f"The file {path} should say what the model is for, but it is broken: {error}.",
-            "Delete that file to use the model as an ordinary chat model, or fetch the folder again.",
-        ) from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise _broken(place, remedy, error) from error
+
+
+def _broken(place: str, remedy: str, error: Exception) -> CheckpointError:
+    text = f"{place} should say what the model is for, but it is broken: {error}."
+    return CheckpointError(f"{PROFILE_NAME} can't be read", text, remedy)
 
 
 def _why_no_images(profile: ModelProfile, able: Capabilities) -> str:
@@ -67,7 +86,7 @@ def describe_model(
     """What a window needs to know of a loaded model."""
     able = denoiser.capabilities
     return ModelInfo(
-        name=profile.name or spec.path.name,
+        name=profile.name or plain_name(spec.path),
         path=str(spec.path),
         backend=able.backend,
         device=able.device,

@@ -259,8 +259,8 @@ class ColdStart:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
-        return self._denoiser.capabilities
+        """What it can do. Rows by themselves it can't step: the first step's noise stands under none of them."""
+        return replace(self._denoiser.capabilities, can_step_rows=False)
 
     @property
     def defaults(self) -> SamplerDefaults:

@@ -15,7 +15,8 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from diffdesk.store.database import ATTACHMENTS, Database, storable, sync_folder
+from diffdesk.paths import sync_folder
+from diffdesk.store.database import ATTACHMENTS, Database, storable
 from diffdesk.store.failures import guarded
 from diffdesk.store.rows import AttachmentRow
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from diffdesk.paths import sync_folder
 from diffdesk.store.failures import damaged, guarded, newer, not_ours
 from diffdesk.store.migrations import APPLICATION_ID, LATEST, migrate
 
@@ -139,17 +140,6 @@ def set_aside(directory: Path) -> Path:
         sync_folder(target)
         sync_folder(directory)
     return target
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the names in `folder` on the disk. Windows has no such call and writes them with the file."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def storable(text: str) -> str:

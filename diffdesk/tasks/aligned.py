@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from diffdesk.core.messages import LinePicture
 from diffdesk.core.sampler import Draws, SamplerSettings
 from diffdesk.core.trace import CanvasOpened, Region, StepDelta
 from diffdesk.tasks.guard import LINE_END, Guard
+
+_SPARE = 4  # positions of a canvas after what is used, for what the draft lacks at its end
+_SIZE_STEP = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,16 +203,29 @@ class AlignedModel:
         reused = self._denoiser.prefill(prompt, lambda done, total: None)
         took = time.perf_counter() - began
         is_warm = bool(window.text)
-        ids = drafted if is_warm else self._draws.noise(drafted.size)
+        length = self._length(window)
+        ids = drafted[:length] if is_warm else self._draws.noise(length)
         outcome = yield from denoise(
             self._denoiser,
             CanvasStart(canvas, of, ids, is_warm=is_warm),
             self._settings,
             self._draws,
-            _AlignedView(self.alphabet, window),
+            _AlignedView(self.alphabet, window, length),
             is_cancelled,
         )
-        return WindowOutcome(window, drafted, outcome, self.alphabet, len(prompt.ids), reused, took)
+        whole = replace(
+            outcome,
+            ids=np.append(outcome.ids, np.full(drafted.size - length, self.alphabet.pad, np.int32)),
+            evidence=np.append(outcome.evidence, np.ones(drafted.size - length, np.float32)),
+        )
+        return WindowOutcome(window, drafted, whole, self.alphabet, len(prompt.ids), reused, took)
+
+    def _length(self, window: AlignedWindow) -> int:
+        """Positions of the canvas: as many as the window has slots, or, where work is to be saved, as it may need."""
+        if self._settings.refresh == 1:
+            return window.layout.size
+        used = int(np.max(np.flatnonzero(window.layout != BLANK), initial=0)) + 1
+        return min(window.layout.size, -(-(used + _SPARE) // _SIZE_STEP) * _SIZE_STEP)
 
     def finish(self, window: AlignedWindow) -> WindowOutcome:
         """Run a window's canvas to its end with nobody watching: for measuring."""
@@ -225,11 +241,11 @@ class AlignedModel:
 class _AlignedView:
     """How an aligned canvas reads: context, blanks and cells read as nothing, and the end of it as padding."""
 
-    def __init__(self, alphabet: AlignedAlphabet, window: AlignedWindow) -> None:
+    def __init__(self, alphabet: AlignedAlphabet, window: AlignedWindow, length: int) -> None:
         self._alphabet = alphabet
-        self._counts = window.counts()
-        self._drafted = ["" if at < 0 else window.text[at] for at in window.layout.tolist()]
-        self._is_beyond = np.arange(window.layout.size) > np.max(np.flatnonzero(window.layout != BLANK), initial=-1)
+        self._counts = window.counts()[:length]
+        self._drafted = ["" if at < 0 else window.text[at] for at in window.layout[:length].tolist()]
+        self._is_beyond = np.arange(length) > np.max(np.flatnonzero(window.layout != BLANK), initial=-1)
 
     def regions(self, ids: NDArray[np.int32]) -> NDArray[np.uint8]:
         """See `CanvasView`."""
@@ -259,13 +275,14 @@ def gated_text(done: WindowOutcome, guard: Guard) -> str:
     window = done.window
     drafted = [window.text[index] if window.start <= index < window.end else "" for index in window.layout.tolist()]
     wanted = [
-        guard.written(done.alphabet.piece(token, original))
+        guard.written(done.alphabet.piece(token, original), original)
         for token, original in zip(done.canvas.ids.tolist(), drafted, strict=True)
     ]
     gates = slot_gates(window, guard)
     text = list(drafted)
     for run in _runs_of_changes(done, drafted, wanted):
-        if done.canvas.evidence[run].mean() >= gates[run].max():
+        original, piece = ("".join(texts[position] for position in run) for texts in (drafted, wanted))
+        if done.canvas.evidence[run].mean() >= max(gates[run].max(), guard.needed_for(original, piece)):
             for position in run:
                 text[position] = wanted[position]
     return "".join(text)

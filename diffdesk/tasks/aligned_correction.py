@@ -32,7 +32,7 @@ from diffdesk.tasks.aligned import (
     read_text,
     text_window,
 )
-from diffdesk.tasks.guard import Guard, has_straight_marks
+from diffdesk.tasks.guard import Guard, writes_straight
 from diffdesk.tasks.read_lines import LinePiece, Pages, cut_line, match_lines, word_confidence
 from diffdesk.tasks.windows import Window, cut
 
@@ -57,13 +57,14 @@ class Guards:
     @staticmethod
     def of(profile: ModelProfile, text: str, *, is_read: bool) -> Guards:
         """The guards of a model for a text that was typed, or one that a recogniser read."""
-        straightens = has_straight_marks(text)
+        straightens = writes_straight(text)
         typed = Guard(profile.gate, protects_figures=True, straightens=straightens)
         read = Guard(
             profile.read_gate,
             protects_numbers=True,
             sure=profile.sure,
             sure_gate=profile.sure_gate,
+            marks_gate=profile.sure_gate,
             straightens=straightens,
         )
         line = replace(read, gate=profile.line_gate)

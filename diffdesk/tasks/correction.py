@@ -25,6 +25,9 @@ INSTRUCTION = (
     "and line breaks. Answer with the corrected text only."
 )
 _TOKENS_A_PIECE = 0.6  # share of a canvas that a piece of the draft may fill, so that its correction fits one canvas
+_LENGTHS = (32, 64, 128, 256)  # of canvases, where work is to be saved
+_GROWTH = 1.25  # a correction may have so many times the draft's tokens …
+_ENDING = 8  # … and these for the end of the turn
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
 
@@ -100,6 +103,8 @@ class _Pieces:
         prompt = build_prompt(self._denoiser, [turn], system=INSTRUCTION, thinking=False)
         canvases = fitting_canvases(self._denoiser, len(prompt.ids), 2)
         length = self._denoiser.capabilities.canvas_length
+        if self._settings.refresh > 1:
+            length = fitting_length(len(self._denoiser.tokenizer.encode(text)), length)
         return Job(prompt, self._settings, self.tally.seed, canvases, length)
 
     def _renumbered(self, event: RunEvent, piece: int, room: int) -> RunEvent:
@@ -124,6 +129,12 @@ class _Pieces:
         self.tally.step_seconds += stats.milliseconds_per_step * stats.steps / 1000.0
         self.tally.prefill_seconds += stats.prefill_seconds
         self.tally.first_canvas_seconds = self.tally.first_canvas_seconds or stats.first_canvas_seconds
+
+
+def fitting_length(tokens: int, most: int) -> int:
+    """Positions of a canvas for the correction of so many tokens: no more work than the job is worth, up to `most`."""
+    needed = int(tokens * _GROWTH) + _ENDING
+    return next((length for length in _LENGTHS if needed <= length < most), most)
 
 
 def split_text(text: str, fits: Callable[[str], bool]) -> tuple[tuple[str, str], ...]:

@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 
 LINE_END = "\n"
 _NUMBER = re.compile(r"\S*\d\S*")
+_NUMBERING = re.compile(r"(?<!\S)\d+[.,:;)\]]+\S?")
+_LINE = re.compile(r"[^\n]+")
+_MOSTLY_FIGURES = 0.6  # share of letters below which a line is figures and signs for the most part
+_TOO_FEW = 5  # letters: a line with fewer says nothing
 _STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u201a": "'"})
 
 
-def has_straight_marks(text: str) -> bool:
-    """Whether a text writes its quotation marks and apostrophes straight, all of them."""
-    return ('"' in text or "'" in text) and text.translate(_STRAIGHT) == text
+def writes_straight(text: str) -> bool:
+    """Whether a text has quotation marks or apostrophes, and most of them are straight."""
+    straight, all_marks = text.count('"') + text.count("'"), text.translate(_STRAIGHT)
+    return straight > 0 and 2 * straight >= all_marks.count('"') + all_marks.count("'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,16 @@ class Guard:
 
     Attributes:
         gate: probability that a change needs.
-        protects_figures: nothing changes inside words that have at least as many digits as letters, nor between two.
-        protects_numbers: the same for every word with a digit in it.
+        protects_figures: nothing changes inside words that have at least as many digits as letters, nor between two,
+            nor in a number with a point at the start of a word and the letter after it; in a line of hardly any
+            letters, or mostly of figures and signs as in a table or a receipt, all else needs `figures_gate`: there is
+            little to tell a misprint by.
+        protects_numbers: the same, and nothing changes in any word with a digit in it.
         sure: confidence of the recogniser from which a word is protected; above 1 none is.
-        sure_gate: probability that a change inside a protected word needs.
-        straightens: quotation marks and apostrophes are written straight, as in the rest of the draft: which kind is
-            printed is a matter of type, no error.
+        sure_gate: probability that a change inside such a word needs.
+        figures_gate: probability that a change in such a line needs.
+        marks_gate: probability that a change of punctuation alone needs: a speck on paper looks like a point.
+        straightens: new quotation marks and apostrophes are written straight, as most in the draft are.
     """
 
     gate: float
@@ -40,11 +49,23 @@ class Guard:
     protects_numbers: bool = False
     sure: float = 2.0
     sure_gate: float = 0.97
+    figures_gate: float = 0.97
+    marks_gate: float = 0.0
     straightens: bool = False
 
-    def written(self, piece: str) -> str:
-        """What is put into the text where the model says `piece`."""
-        return piece.translate(_STRAIGHT) if self.straightens else piece
+    def written(self, piece: str, original: str) -> str:
+        """What stands in the text where the model says `piece` for `original`.
+
+        Marks that differ in kind only, straight or curly, stay as they are: that is a matter of type, no error.
+        """
+        straight = piece.translate(_STRAIGHT)
+        if straight == original.translate(_STRAIGHT):
+            return original
+        return straight if self.straightens else piece
+
+    def needed_for(self, original: str, piece: str) -> float:
+        """The probability that `piece` for `original` needs wherever it stands."""
+        return max(self.gate, self.marks_gate) if _differ_in_marks(original, piece) else self.gate
 
     def needed(self, draft: str, confidence: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """float32[len(draft)]: the probability that a change of each character needs, infinite where none is allowed.
@@ -57,6 +78,12 @@ class Guard:
         if confidence is not None:
             needed[confidence >= self.sure] = max(self.gate, self.sure_gate)
         if self.protects_figures or self.protects_numbers:
+            for line in _LINE.finditer(draft):
+                if _says_little(line[0]):
+                    inside = needed[line.start() : line.end()]
+                    np.maximum(inside, self.figures_gate, out=inside)
+            for found in _NUMBERING.finditer(draft):
+                needed[found.start() : found.end()] = np.inf
             end = 0
             for found in _NUMBER.finditer(draft):
                 if self.protects_numbers or _is_figures(found[0]):
@@ -65,6 +92,20 @@ class Guard:
                     needed[start:end] = np.inf
         needed[[character == LINE_END for character in draft]] = np.inf
         return needed
+
+
+def _says_little(line: str) -> bool:
+    letters = sum(character.isalpha() for character in line)
+    has_figures = any(character.isdigit() for character in line)
+    is_mostly_figures = has_figures and letters < _MOSTLY_FIGURES * sum(not character.isspace() for character in line)
+    return is_mostly_figures or letters < _TOO_FEW
+
+
+def _differ_in_marks(one: str, other: str) -> bool:
+    """Whether two texts have the same letters and digits, and other marks; spaces don't matter."""
+    texts = ("".join(one.split()), "".join(other.split()))
+    letters = ["".join(filter(str.isalnum, text)) for text in texts]
+    return letters[0] == letters[1] and texts[0] != texts[1]
 
 
 def _is_figures(word: str) -> bool:

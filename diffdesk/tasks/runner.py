@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 
-from diffdesk.core.denoiser import Denoiser
+from diffdesk.core.denoiser import Denoiser, Interruptible
 from diffdesk.core.errors import PromptError
 from diffdesk.core.events import AnswerState, Finished, FinishReason, Prefilled, RunEvent, RunStats
 from diffdesk.core.profile import Layout, ModelProfile
@@ -31,6 +31,8 @@ def run_task(
             "The message has neither text nor an image.",
             "Type something or add an image.",
         )
+    if isinstance(denoiser, Interruptible):
+        denoiser.stop_when(is_cancelled)
     settings = SamplerSettings.resolve(request.parameters, denoiser.defaults)
     given = request.parameters.seed
     seed = secrets.randbelow(2**31) if given is None else given

@@ -79,7 +79,7 @@ class Answering(QObject):
         self._store = store
         self._pool = pool
         self._models = models
-        self._recogniser = Recogniser()
+        self.recogniser = Recogniser()  # takes a gigabyte, so whoever else reads images here uses this one
         self._answer: Answer | None = None
         self._live: LiveMessage | None = None
         engine.frames.arrived.connect(self._on_frame)
@@ -151,7 +151,7 @@ class Answering(QObject):
         self._watch.stop()
         if self._answer is not None:
             self._answer.stop_reading.set()
-        self._recogniser.close()
+        self.recogniser.close()
 
     # Images that the model can't see
 
@@ -163,7 +163,7 @@ class Answering(QObject):
             images = list(answer.messages[-1].images)
 
         def work() -> Reading:
-            return read_images(self._recogniser, images, answer.stop_reading.is_set)
+            return read_images(self.recogniser, images, answer.stop_reading.is_set)
 
         def done(reading: Reading) -> None:
             if not answer.is_ended:

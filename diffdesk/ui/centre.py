@@ -30,6 +30,7 @@ class Centre(QFrame):
         self.pages = QStackedWidget()
         self.pages.addWidget(self.transcript)
         self.pages.addWidget(self.welcome)
+        self.pages.setMinimumHeight(1)  # where it is tight, messages are scrolled and banners are read whole
         self.toast = Toast(self.pages)
         low = QHBoxLayout()
         low.setContentsMargins(0, 0, 0, 0)

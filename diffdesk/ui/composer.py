@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QS
 
 from diffdesk.ui.buttons import IconButton
 from diffdesk.ui.composer_edit import ComposerEdit
+from diffdesk.ui.composer_notice import ComposerNotice
 from diffdesk.ui.composer_parts import ImageTray, RoomMeter
 from diffdesk.ui.icons import icon
 from diffdesk.ui.message_parts import label
@@ -36,14 +37,16 @@ PLACE_HELP = {
     Place.CORRECT: "Gives back your text, or the text of an image, with its errors corrected.",
     Place.CHAT: "Answers what you ask.",
 }
-CHAT_HINT = "The starter model corrects text. For chat, open a DiffusionGemma folder."
+CHAT_HINT = "The starter model corrects text. For chat, open a GGUF file or a folder of DiffusionGemma."
+SENT_AS_TEXT = "If you send it, only the text found in it goes to the model."
+READING = "Reading the text of the image …"
 
 
 class Composer(QFrame):
     """The lower edge of the window.
 
-    Signals: `sent(place, text, images)`;
-    `images_offered(list)` of paths and PNG bytes; the others say it by their names.
+    Signals: `sent(place, text, images)`; `images_offered(list)` of paths and PNG bytes; `image_text_requested(images)`
+    to have their text instead of them; the others say it by their names.
     """
 
     sent = Signal(str, str, object)
@@ -53,6 +56,8 @@ class Composer(QFrame):
     draft_changed = Signal(str)
     attach_requested = Signal()
     place_changed = Signal(str)
+    image_text_requested = Signal(object)
+    image_text_stopped = Signal()
 
     def __init__(self, themes: ThemeKeeper, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +66,8 @@ class Composer(QFrame):
         self._is_busy = False
         self._is_tight = False
         self._can_chat = True
+        self._why_blind = ""
+        self._is_reading = False
         self.setObjectName("composer")
         self.edit = ComposerEdit()
         self.tray = ImageTray(themes)
@@ -68,6 +75,7 @@ class Composer(QFrame):
         self.attach_button = IconButton("image-plus", "Add an image")
         self.send_button = QPushButton("Send")
         self.hint = label("", "small", is_wrapped=True)
+        self.notice = ComposerNotice(themes)
         self._places = QButtonGroup(self)
         self._place_buttons: dict[Place, QPushButton] = {}
         self._pause = QTimer(self)
@@ -105,6 +113,25 @@ class Composer(QFrame):
     def set_can_chat(self, can_chat: bool) -> None:
         """Whether the model in use can chat; if not, a quiet line says what to do."""
         self._can_chat = can_chat
+        self._refresh()
+
+    def set_why_blind(self, why: str) -> None:
+        """Why the model in use can't be sent images, in a sentence; empty if it can, or takes none but to correct."""
+        self._why_blind = why
+        self._refresh()
+
+    def set_reading(self, is_reading: bool) -> None:
+        """Whether the text of the images here is being read, to be put in their place."""
+        self._is_reading = is_reading
+        self._refresh()
+
+    def replace_images(self, keys: Sequence[str], text: str) -> None:
+        """Put `text` where the images `keys` are, after what is written; nothing if one of them is gone by now."""
+        if not {one.key for one in self.images} >= set(keys):
+            return
+        self.tray.set_images([one for one in self.images if one.key not in keys])
+        self.edit.append_text(text)
+        self.edit.setFocus(Qt.FocusReason.OtherFocusReason)
         self._refresh()
 
     def set_busy(self, is_busy: bool) -> None:
@@ -166,6 +193,7 @@ class Composer(QFrame):
         column.setContentsMargins(8, 4, 8, 12)
         column.setSpacing(4)
         column.addWidget(self.hint)
+        column.addWidget(self.notice)
         column.addWidget(self.field)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
@@ -211,6 +239,7 @@ class Composer(QFrame):
         self.edit.focus_changed.connect(self._on_focus_changed)
         self.tray.removed.connect(self._on_image_removed)
         self.attach_button.clicked.connect(self.attach_requested)
+        self.notice.pressed.connect(self._on_notice_pressed)
         self.send_button.clicked.connect(self._on_button_clicked)
         self._pause.timeout.connect(lambda: self.draft_changed.emit(self.text))
         self._themes.theme_changed.connect(self._on_theme_changed)
@@ -234,7 +263,19 @@ class Composer(QFrame):
         needs_hint = self._place is Place.CHAT and not self._can_chat
         self.hint.setText(CHAT_HINT if needs_hint else "")
         self.hint.setVisible(needs_hint)
+        self._refresh_notice()
         self._dress(self._themes.theme)
+
+    def _refresh_notice(self) -> None:
+        """Say what becomes of images that the model can't see."""
+        is_blind = self._place is Place.CHAT and self._can_chat and bool(self.images) and bool(self._why_blind)
+        if not is_blind:
+            self.notice.say("", "")
+        elif self._is_reading:
+            self.notice.say(READING, "Stop reading")
+        else:
+            whose = "its" if len(self.images) == 1 else "their"
+            self.notice.say(f"{self._why_blind} {SENT_AS_TEXT}", f"Read {whose} text instead")
 
     def _dress(self, theme: Theme) -> None:
         symbol, colour = ("square", theme.danger) if self._is_busy else ("arrow-up", theme.accent_text)
@@ -265,6 +306,12 @@ class Composer(QFrame):
             self.stop_requested.emit()
         else:
             self.send()
+
+    def _on_notice_pressed(self) -> None:
+        if self._is_reading:
+            self.image_text_stopped.emit()
+        else:
+            self.image_text_requested.emit(self.images)
 
     def _on_place_chosen(self, place: Place) -> None:
         if place is not self._place:

@@ -103,6 +103,14 @@ class ComposerEdit(QPlainTextEdit):
         cursor.insertText(text)
         self.setTextCursor(cursor)
 
+    def append_text(self, text: str) -> None:
+        """Add `text` as paragraphs of its own, with the cursor after it. Can be undone."""
+        cursor = self.textCursor()
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        before = self.toPlainText().strip()
+        cursor.insertText(f"\n\n{text}" if before else f"{text}\n\n")
+        self.setTextCursor(cursor)
+
     def fit(self) -> None:
         """As high as the text, from one line to ten."""
         line = self.fontMetrics().lineSpacing()

@@ -23,6 +23,7 @@ from diffdesk.store import ConversationRow, DamagedStoreError, MessageRow, Store
 from diffdesk.ui.answering import Answering
 from diffdesk.ui.canvas import ReplayDialog
 from diffdesk.ui.image_presenter import ImagePresenter
+from diffdesk.ui.image_text_presenter import ImageTextPresenter
 from diffdesk.ui.library_presenter import LibraryPresenter
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.model_presenter import STATE_MODEL, ModelPresenter
@@ -37,8 +38,8 @@ from diffdesk.workers.store_lane import StoreLane
 log = logging.getLogger(__name__)
 STATE_PARAMETERS, STATE_LAYOUT, STATE_OPEN, STATE_VIEW = "parameters", "layout", "open_conversation", "view"
 WELCOME_LINE = (
-    "The starter model corrects English text, yours or that of an image, on this machine. The full DiffusionGemma "
-    "also chats, knows other languages and understands images; in this version it needs 52 GB of graphics memory."
+    "The starter model corrects English text, yours or that of an image, on this machine. The full DiffusionGemma also "
+    "chats and knows other languages: open its GGUF file (16.8 GB, and about 18 GB of memory) from the model menu."
 )
 _DRAFT_MILLISECONDS = 500
 
@@ -81,6 +82,7 @@ class Controller(QObject):
         self.models = ModelPresenter(window, self.engine, self.pool, self.store)
         self.answering = Answering(window, self.engine, self.store, self.pool, self.models)
         self._images = ImagePresenter(window, self.pool, self.store)
+        self._image_texts = ImageTextPresenter(window, self.pool, self.answering.recogniser)
         self._library = LibraryPresenter(window, self.store, self.pool)
         self._parameters = GenerationParameters()
         self._place = TaskKind.CORRECT
@@ -134,12 +136,12 @@ class Controller(QObject):
                 self.open(conversation)
             else:
                 self._window.show_welcome(True)
-            self.models.choose(Path(model) if model else None, is_start=True)
+            self.models.begin(Path(model) if model else None)
 
         def failed(error: UserError) -> None:
             self._on_store_unusable(error)
             self._window.show_welcome(True)
-            self.models.choose(None, is_start=True)
+            self.models.begin(None)
 
         self.store.submit(work, done, failed)
 
@@ -394,6 +396,7 @@ class Controller(QObject):
         layout = self._window.save_layout()
         self.store.submit(lambda store: store.set_state(STATE_LAYOUT, layout))
         self.models.close()
+        self._image_texts.stop()
         self.answering.close()
         self.engine.close()
         self.store.submit(lambda store: store.purge_deleted())

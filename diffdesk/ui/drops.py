@@ -17,9 +17,9 @@ from diffdesk.ui.theme import ThemeKeeper
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What was dropped: a model's folder, images (files or PNG data), or text."""
+    """What was dropped: a model (its folder or GGUF file), images (files or PNG data), or text."""
 
-    folder: Path | None = None
+    model: Path | None = None
     images: tuple[Path | bytes, ...] = ()
     text: str = ""
 
@@ -30,21 +30,27 @@ def is_droppable(data: QMimeData) -> bool:
 
 
 def sort_drop(data: QMimeData) -> Dropped:
-    """A folder with a config.json is a model's; another folder stands for the images in it; files are offered as they
-    are, since whether they are images is not told by their names.
+    """A GGUF file is a model, and so is a folder with one or with a config.json. Another folder stands for the images
+    in it; other files are offered as they are, since whether they are images is not told by their names.
     """
     images: list[Path | bytes] = []
     for one in offered_images(data):
         if isinstance(one, Path) and one.is_dir():
-            if (one / "config.json").is_file():
-                return Dropped(folder=one)
-            inside = (file for file in one.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
-            images.extend(sorted(inside))
+            inside = sorted(file for file in one.iterdir() if file.is_file())
+            if any(file.name == "config.json" or _is_model(file) for file in inside):
+                return Dropped(model=one)
+            images.extend(file for file in inside if file.suffix.lower() in SUFFIXES)
+        elif isinstance(one, Path) and _is_model(one):
+            return Dropped(model=one)
         else:
             images.append(one)
     if images:
         return Dropped(images=tuple(images))
     return Dropped(text=data.text() if data.hasText() and not data.hasUrls() else "")
+
+
+def _is_model(file: Path) -> bool:
+    return file.suffix.lower() == ".gguf"
 
 
 class DropSheet(QWidget):
@@ -82,7 +88,7 @@ class DropSheet(QWidget):
         painter.setFont(self._themes.font(1.15, is_bold=True))
         below = self.rect().adjusted(px(24), middle.y() + px(8), -px(24), 0)
         flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap)
-        painter.drawText(below, flags, "Drop an image, some text, or a model's folder")
+        painter.drawText(below, flags, "Drop an image, some text, or a model")
         painter.end()
 
 

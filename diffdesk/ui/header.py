@@ -5,6 +5,7 @@ Shows a `ModelView` and says what the user chose from the menus. Knows nothing o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ NARROW = 720
 """Width of the window below which the bar shortens what it says."""
 
 MODEL_NAME_CHARACTERS = 28
+MENU_NAME_CHARACTERS = 40
 
 OFFLINE_HELP = "Nothing leaves this machine: DiffDesk opens no network connection."
 
@@ -70,12 +72,14 @@ class TitleEdit(QLineEdit):
 class Header(QFrame):
     """See the module.
 
-    Signals: `model_chosen(Path | None)` None being the starter model; `folder_requested()` to ask for a folder;
-    `option_chosen(name, value)` for "theme", "zoom" and "calm"; the others speak for themselves.
+    Signals: `model_chosen(Path | None)` None being the starter model; `file_requested()` and `folder_requested()` to
+    ask for a model of either kind; `option_chosen(name, value)` for "theme", "zoom" and "calm"; the others speak for
+    themselves.
     """
 
     renamed = Signal(str)
     model_chosen = Signal(object)
+    file_requested = Signal()
     folder_requested = Signal()
     unload_requested = Signal()
     sidebar_toggled = Signal()
@@ -116,9 +120,14 @@ class Header(QFrame):
         self._model = model
         self._show_model()
 
-    def set_recent_folders(self, folders: Sequence[Path]) -> None:
-        """The model folders that were opened lately, the last one first."""
-        self._recent = tuple(folders)
+    def set_recent_models(self, paths: Sequence[Path]) -> None:
+        """The model files and folders that were opened lately, the last one first."""
+        self._recent = tuple(paths)
+
+    @property
+    def recent_models(self) -> tuple[Path, ...]:
+        """What `set_recent_models` was given."""
+        return self._recent
 
     def set_calm(self, is_calm: bool) -> None:
         """Whether calm mode is on."""
@@ -173,9 +182,7 @@ class Header(QFrame):
 
     def _show_model(self) -> None:
         model, theme = self._model, self._themes.theme
-        name = model.name or "No model"
-        if len(name) > MODEL_NAME_CHARACTERS:
-            name = name[: MODEL_NAME_CHARACTERS - 1] + "…"
+        name = _shortened(model.name or "No model", MODEL_NAME_CHARACTERS)
         said, symbol, colour = name, "cpu", theme.text_muted
         share = -1.0
         if model.state is ModelState.LOADING:
@@ -201,13 +208,15 @@ class Header(QFrame):
         menu, colour = self.model_chip.menu(), self._themes.theme.text
         menu.clear()
         menu.addAction(icon("spell-check", colour), "Starter model", lambda: self.model_chosen.emit(None))
+        menu.addAction(icon("cpu", colour), "Open a GGUF file…", self.file_requested.emit)
         menu.addAction(icon("folder-open", colour), "Open a model folder…", self.folder_requested.emit)
         if self._recent:
             menu.addSection("Opened lately")
-            for folder in self._recent:
-                action = menu.addAction(folder.name or str(folder))
-                action.triggered.connect(lambda _=False, one=folder: self.model_chosen.emit(one))
-                action.setToolTip(str(folder))
+            for path in self._recent:
+                symbol = "cpu" if path.suffix.lower() == ".gguf" else "folder-open"
+                action = menu.addAction(icon(symbol, colour), _menu_text(path.name or str(path)))
+                action.triggered.connect(lambda _=False, one=path: self.model_chosen.emit(one))
+                action.setToolTip(str(path))
             menu.setToolTipsVisible(True)
         menu.addSeparator()
         unload = menu.addAction(icon("power", colour), "Unload", self.unload_requested.emit)
@@ -279,9 +288,20 @@ class Header(QFrame):
 
 
 def device_name(device: str) -> str:
-    """A device as people call it."""
-    kind = device.split(":", maxsplit=1)[0].lower()
-    return {"cpu": "CPU", "cuda": "GPU", "mps": "GPU", "auto": "several GPUs"}.get(kind, device)
+    """A device as people call it, in a word or two: what comes after a colon or a comma is left out."""
+    kind = re.split(r"[:,]", device, maxsplit=1)[0].strip()
+    return {"cpu": "CPU", "cuda": "GPU", "mps": "GPU", "auto": "several GPUs"}.get(kind.lower(), kind)
+
+
+def _menu_text(name: str) -> str:
+    """A name as a menu shows it, with no letter taken as a key."""
+    return _shortened(name, MENU_NAME_CHARACTERS).replace("&", "&&")
+
+
+def _shortened(name: str, most: int) -> str:
+    """The beginning and the end of a name: models of one family often differ at the end alone."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
 
 
 def describe_model(model: ModelView) -> str:
@@ -298,7 +318,7 @@ def describe_model(model: ModelView) -> str:
     lines = [info.name, info.path]
     size = f"{info.parameters / 1e9:.1f} billion" if info.parameters >= 1e9 else f"{info.parameters / 1e6:.0f} million"
     if info.parameters:
-        lines.append(f"{size} parameters, {info.precision} on {device_name(info.device)}")
+        lines.append(f"{size} parameters, {info.precision} on {info.device}")
     lines.append(f"Canvas of {info.canvas_length} tokens, reads up to {info.context_length:,}")
     lines.append("Chats and corrects text" if info.can_chat else "Corrects text; it doesn't chat")
     if not info.can_see_images and info.why_no_images:

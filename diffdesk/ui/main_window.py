@@ -47,15 +47,16 @@ from diffdesk.ui.views import (
     ModelView,
     Place,
 )
-from diffdesk.ui.window_dialogs import ask_export, ask_folder, ask_images, ask_link, say_about
+from diffdesk.ui.window_dialogs import ask_export, ask_folder, ask_images, ask_link, ask_model_file, say_about
 from diffdesk.ui.window_style import window_stylesheet
 
 
 class MainWindow(QMainWindow):
     """See the module. Signals carry what the user wants; methods show what is so.
 
-    `sent(place, text, images)`; `images_offered` carries a list of paths and PNG bytes; `model_chosen` a path, or None
-    for the starter model; `view_option_changed` "theme", "zoom" or "calm" with its value, already in force.
+    `sent(place, text, images)`; `images_offered` carries a list of paths and PNG bytes; `image_text_requested` the
+    images whose text is wanted in their place; `model_chosen` a path, or None for the starter model;
+    `view_option_changed` "theme", "zoom" or "calm" with its value, already in force.
     """
 
     sent = Signal(str, str, object)
@@ -68,6 +69,8 @@ class MainWindow(QMainWindow):
     searched = Signal(str)
     images_offered = Signal(object)
     image_removed = Signal(str)
+    image_text_requested = Signal(object)
+    image_text_stopped = Signal()
     parameters_changed = Signal(object)
     model_chosen = Signal(object)
     unload_requested = Signal()
@@ -120,6 +123,7 @@ class MainWindow(QMainWindow):
         header, sidebar, composer, panel = self.header, self.sidebar, self.composer, self.panel
         header.renamed.connect(self._on_title_edited)
         header.model_chosen.connect(self.model_chosen)
+        header.file_requested.connect(self._on_file_requested)
         header.folder_requested.connect(self._on_folder_requested)
         header.unload_requested.connect(self.unload_requested)
         header.sidebar_toggled.connect(self._on_sidebar_toggled)
@@ -143,6 +147,8 @@ class MainWindow(QMainWindow):
         composer.draft_changed.connect(self.draft_changed)
         composer.attach_requested.connect(self._on_attach_requested)
         composer.place_changed.connect(self._on_place_changed)
+        composer.image_text_requested.connect(self.image_text_requested)
+        composer.image_text_stopped.connect(self.image_text_stopped)
         panel.parameters_changed.connect(self.parameters_changed)
         panel.closed.connect(self._on_settings_toggled)
         self.stage.panel_shown.connect(self.header.settings_button.setDown)
@@ -234,14 +240,16 @@ class MainWindow(QMainWindow):
         info = model.info
         if info is not None:
             self.composer.set_can_chat(info.can_chat)
+            self.composer.set_why_blind("" if info.can_see_images else info.why_no_images)
             self.panel.set_canvas_length(info.canvas_length)
             self.panel.set_chat_settings_used(info.can_chat)
         elif model.state is ModelState.NONE:
             self.composer.set_can_chat(True)
+            self.composer.set_why_blind("")
 
-    def set_recent_folders(self, folders: Sequence[Path]) -> None:
-        """The model folders that were opened lately, the last one first."""
-        self.header.set_recent_folders(folders)
+    def set_recent_models(self, paths: Sequence[Path]) -> None:
+        """The model files and folders that were opened lately, the last one first."""
+        self.header.set_recent_models(paths)
 
     def set_parameters(self, parameters: GenerationParameters, defaults: SamplerDefaults | None) -> None:
         """Show the settings of a run, and what the model says where they say nothing."""
@@ -276,6 +284,14 @@ class MainWindow(QMainWindow):
     def set_composer(self, text: str, images: Sequence[ImageView]) -> None:
         """Show a text and images to be sent."""
         self.composer.set_content(text, images)
+
+    def set_reading_images(self, is_reading: bool) -> None:
+        """Whether the text of the composer's images is being read."""
+        self.composer.set_reading(is_reading)
+
+    def replace_images_by_text(self, keys: Sequence[str], text: str) -> None:
+        """Put a text where images of the composer were."""
+        self.composer.replace_images(keys, text)
 
     # --- what the window says -------------------------------------------------------------------------
 
@@ -419,8 +435,16 @@ class MainWindow(QMainWindow):
     def _on_attach_requested(self) -> None:
         ask_images(self, self.images_offered.emit)
 
+    def _on_file_requested(self) -> None:
+        ask_model_file(self, self._models_folder(), self.model_chosen.emit)
+
     def _on_folder_requested(self) -> None:
-        ask_folder(self, self.model_chosen.emit)
+        ask_folder(self, self._models_folder(), self.model_chosen.emit)
+
+    def _models_folder(self) -> Path | None:
+        """Where the model lies that was opened last."""
+        recent = self.header.recent_models
+        return recent[0].parent if recent else None
 
     def _on_export_chosen(self) -> None:
         if self._current is not None:
@@ -437,8 +461,8 @@ class MainWindow(QMainWindow):
         ask_link(self, address)
 
     def _on_dropped(self, dropped: Dropped) -> None:
-        if dropped.folder is not None:
-            self.model_chosen.emit(dropped.folder)
+        if dropped.model is not None:
+            self.model_chosen.emit(dropped.model)
         elif dropped.images:
             self.images_offered.emit(list(dropped.images))
         elif dropped.text:

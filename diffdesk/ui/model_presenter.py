@@ -1,4 +1,4 @@
-"""Which model is in use: checks a folder, has it loaded, and keeps the window's chip true."""
+"""Which model is in use: checks a file or folder, has it loaded, and keeps the window's chip true."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WATCH_MILLISECONDS = 2000
 
 
 class ModelPresenter(QObject):
-    """Between the model chip, the engine and the folder checks."""
+    """Between the model chip, the engine and the checks of what lies at a path."""
 
     changed = Signal(object)  # ModelView
 
@@ -36,8 +36,9 @@ class ModelPresenter(QObject):
         self._store = store
         self._path: Path | None = None
         self._is_checking = False
+        self._choice = 0  # counts upwards; what comes of an earlier one is too late
         self._waiting: list[Callable[[], None]] = []
-        self.view = ModelView(ModelState.NONE, "Starter")
+        self.view = self._before = ModelView(ModelState.NONE, "Starter")  # now, and before the check that goes on
         engine.load_progressed.connect(self._on_progressed)
         engine.model_loaded.connect(self._on_loaded)
         engine.load_failed.connect(self._on_failed)
@@ -52,25 +53,41 @@ class ModelPresenter(QObject):
         """The loaded model; None while there is none."""
         return self.view.info
 
+    def begin(self, path: Path | None) -> None:
+        """Load the model that was in use last time, unless the user has been quicker to choose one."""
+        if not self._choice:
+            self.choose(path, is_start=True)
+
     def choose(self, path: Path | None, *, is_start: bool = False) -> None:
-        """Check and load a folder, None meaning the starter model. The one in use stays until the check has passed."""
-        before = self.view
-        self._show(ModelView(ModelState.LOADING, name_of(path), "Checking the folder", 0.0, before.info))
+        """Check and load a model, None meaning the starter. The one in use stays until the check has passed.
+
+        With `is_start` nothing is asked, and where the model can't be used the starter is loaded.
+        """
+        self._choice += 1
+        if not self._is_checking:
+            self._before = self.view
+        choice, before = self._choice, self._before
+        self._show(ModelView(ModelState.LOADING, name_of(path), "Checking the model", 0.0, before.info))
 
         def work() -> tuple[ModelSpec, CheckpointError | None]:
             spec = spec_of(path)
             return spec, memory_warning(spec.path)
 
         def done(found: tuple[ModelSpec, CheckpointError | None]) -> None:
+            if choice != self._choice:
+                return
             spec, warning = found
+            place = None if path is None else spec.path  # the file that was found, where a folder was meant
             self._is_checking = False
             if warning is not None and not is_start:
-                self._ask_about_memory(path, spec, warning, before)
+                self._ask_about_memory(place, spec, warning, before)
             else:
-                self._load(path, spec)
+                self._load(place, spec)
             self._let_go()
 
         def failed(error: UserError) -> None:
+            if choice != self._choice:
+                return
             self._is_checking = False
             self._window.show_banner(error_view(error), "error", [])
             if is_start and path is not None:
@@ -126,7 +143,7 @@ class ModelPresenter(QObject):
         self._store.submit(lambda store: _remember(store, value), self._on_remembered)
 
     def _on_remembered(self, recent: list[str]) -> None:
-        self._window.set_recent_folders([Path(one) for one in recent])
+        self._window.set_recent_models([Path(one) for one in recent])
 
     def _on_failed(self, error: UserError) -> None:
         self._show(ModelView(ModelState.FAILED, name_of(self._path), error=error_view(error)))
@@ -150,7 +167,7 @@ class ModelPresenter(QObject):
 
 
 def _remember(store: Store, path: str) -> list[str]:
-    """Keep which model is in use, and the folders that were used lately, the last one first."""
+    """Keep which model is in use, and the models that were used lately, the last one first."""
     store.set_state(STATE_MODEL, path)
     none: list[str] = []
     recent = store.state(STATE_RECENT, none)

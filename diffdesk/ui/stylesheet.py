@@ -163,6 +163,7 @@ QProgressBar::chunk { background: $accent; border-radius: ${g025}px; }
 
 _LISTS = """
 QMenu { background: $raised; border: 1px solid $border; padding: ${g05}px; border-radius: ${r05}px; }
+QMenu { icon-size: ${g2}px; }
 QMenu::item { padding: ${g075}px ${g3}px ${g075}px ${g15}px; border-radius: ${r05}px; }
 QMenu::item:selected { background: $accent_soft; color: $text; }
 QMenu::item:disabled { color: $text_muted; }

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 from diffdesk import __version__
 from diffdesk.documents.formats import SUFFIXES
 
+MODEL_FILTER = "GGUF models (*.gguf *.GGUF);;All files (*)"
 IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in SUFFIXES)});;All files (*)"
 
 
@@ -28,9 +29,19 @@ def ask_images(parent: QWidget, then: Callable[[list[Path]], None]) -> QFileDial
     return dialog
 
 
-def ask_folder(parent: QWidget, then: Callable[[Path], None]) -> QFileDialog:
-    """Ask for a model's folder."""
-    dialog = QFileDialog(parent, "Open a model folder")
+def ask_model_file(parent: QWidget, start: Path | None, then: Callable[[Path], None]) -> QFileDialog:
+    """Ask for a model that is one file, beginning in the folder `start`."""
+    dialog = QFileDialog(parent, "Open a GGUF file", str(start or ""), MODEL_FILTER)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.fileSelected.connect(lambda name: then(Path(name)))
+    dialog.open()
+    return dialog
+
+
+def ask_folder(parent: QWidget, start: Path | None, then: Callable[[Path], None]) -> QFileDialog:
+    """Ask for a model's folder, beginning in the folder `start`."""
+    dialog = QFileDialog(parent, "Open a model folder", str(start or ""))
     dialog.setFileMode(QFileDialog.FileMode.Directory)
     dialog.setOption(QFileDialog.Option.ShowDirsOnly)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

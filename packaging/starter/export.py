@@ -11,13 +11,16 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models
 
+from diffdesk.backends.gguf.conversion import convert
 from diffdesk.core.lines import CELL_PIXELS
+from diffdesk.services.models import STARTER_FILE
 from starter import vocabulary
 from starter.checkpoints import read_checkpoint
 from starter.network import Shape, Weights
 
 LARGEST = 32_000_000  # bytes of the whole folder
 STEPS = 4
+PROJECTOR_FILE = "mmproj-starter-f16.gguf"
 
 # A turn is rendered as Gemma 4 does it; a user's text is filled up to the slots of the canvas, for each of its
 # characters is one token and belongs to the canvas position of the same number.
@@ -67,6 +70,13 @@ def export(weights: Weights, shape: Shape, profile: dict[str, Any], folder: Path
     if size > LARGEST:
         raise ValueError(f"the folder has {size:,} bytes, {size - LARGEST:,} too many")
     return size
+
+
+def export_gguf(folder: Path) -> int:
+    """Write the same model beside the checkpoint as the program's default form: two GGUF files; returns their bytes."""
+    made = folder / STARTER_FILE, folder / PROJECTOR_FILE
+    convert(folder, made[0], "q8_0", lambda _stage, _share: None, is_forced=True, mmproj=made[1], mmproj_kind="f16")
+    return sum(file.stat().st_size for file in made)
 
 
 def _config(shape: Shape) -> dict[str, Any]:
@@ -142,4 +152,5 @@ def main(arguments: list[str]) -> None:
     chosen = parser.parse_args(arguments)
     profile = json.loads(Path(__file__).with_name("profile.json").read_text(encoding="utf-8"))
     size = export(read_checkpoint(chosen.checkpoint), Shape(), profile, chosen.folder)
-    print(f"{size:,} bytes in {chosen.folder}")
+    gguf = export_gguf(chosen.folder)
+    print(f"{size:,} bytes in {chosen.folder}, and {gguf:,} as GGUF files beside them")

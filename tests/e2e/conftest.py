@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,13 +11,37 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from diffdesk.paths import Places, choose_places
+from diffdesk.backends import registry
+from diffdesk.backends.gguf.conversion import convert
+from diffdesk.paths import Places, choose_places, starter_dir
 from diffdesk.ui.app import Program, build_program
 from diffdesk.ui.views import ModelState
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 READY_MILLISECONDS = 180_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In a base install, tests of the backend that needs torch have nothing to run."""
+    if not registry.is_installed(registry.TRANSFORMERS):
+        for item in items:
+            if item.get_closest_marker("torch"):
+                item.add_marker(pytest.mark.skip(reason="the extra `gpu` is not installed"))
+
+
+@pytest.fixture
+def chat_file(tmp_path: Path) -> Path:
+    """A GGUF file of a small chat model that can't see: the starter without the file that says what it is for.
+
+    It has not been taught to chat, so it may say anything.
+    """
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(starter_dir(), folder, ignore=shutil.ignore_patterns("diffdesk.json", "*.gguf"))
+    file = tmp_path / "models" / "chatty-Q8_0.gguf"
+    file.parent.mkdir()
+    convert(folder, file, "q8_0", lambda stage, share: None)
+    return file
 
 
 @pytest.fixture

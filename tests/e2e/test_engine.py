@@ -20,10 +20,11 @@ from diffdesk.core.trace import CanvasClosed, CanvasFold, CanvasOpened, StepDelt
 from diffdesk.documents.recogniser import Recogniser
 from diffdesk.engine.client import EngineClient
 from diffdesk.paths import resource_dir, starter_dir
+from diffdesk.services.models import STARTER_FILE, spec_of
 from diffdesk.services.reading import read_images
 from diffdesk.tasks import starter
 
-NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie rnoon rises."
+NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie m0on rises."
 
 
 def correction(text: str = NOISY, **parameters: int) -> RunRequest:
@@ -34,7 +35,7 @@ def correction(text: str = NOISY, **parameters: int) -> RunRequest:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
     client = EngineClient(tmp_path_factory.mktemp("logs"))
-    client.load(ModelSpec(starter_dir()), lambda stage, share: None)
+    client.load(spec_of(None), lambda stage, share: None)
     yield client
     client.close()
 
@@ -42,7 +43,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
 def ready(client: EngineClient) -> EngineClient:
     """The client with a living engine and a model in it."""
     if client.pid is None:
-        client.load(ModelSpec(starter_dir()), lambda stage, share: None)
+        client.load(spec_of(None), lambda stage, share: None)
     return client
 
 
@@ -61,6 +62,29 @@ def last(client: EngineClient, request: RunRequest) -> Finished:
     return finished
 
 
+def test_the_starter_is_a_gguf_file_and_needs_no_torch(tmp_path: Path) -> None:
+    client = EngineClient(tmp_path)
+    info = client.load(spec_of(None), lambda stage, share: None)
+    loaded = psutil.Process(client.pid).memory_maps()
+    client.close()
+    assert (info.name, info.backend, info.precision) == ("Starter", "gguf", "Q8_0")
+    assert Path(info.path).name == STARTER_FILE
+    libraries = {Path(one.path).name for one in loaded}
+    assert any(name.startswith("libggml") for name in libraries)
+    assert not any("torch" in name for name in libraries)
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_the_starters_folder_gives_the_same_correction(tmp_path: Path) -> None:
+    client = EngineClient(tmp_path)
+    info = client.load(ModelSpec(starter_dir()), lambda stage, share: None)
+    answer = last(client, correction()).answer
+    client.close()
+    assert (info.name, info.backend) == ("Starter", "transformers")
+    assert answer == "The quick brown fox jumps over the lazy dog while the moon rises."
+
+
 def test_corrects_and_says_what_it_does_step_by_step(client: EngineClient) -> None:
     fold = CanvasFold()
     steps = 0
@@ -68,7 +92,7 @@ def test_corrects_and_says_what_it_does_step_by_step(client: EngineClient) -> No
         if isinstance(event, CanvasOpened | StepDelta | CanvasClosed):
             frame = fold.apply(event)
             steps += isinstance(event, StepDelta)
-            assert frame.length == 128
+            assert frame.length == 96, "no longer than the text needs, in steps of 32"
     assert steps >= 2
     assert fold.answer == "The quick brown fox jumps over the lazy dog while the moon rises."
 
@@ -162,7 +186,7 @@ def test_an_end_that_we_asked_for_is_said_so(client: EngineClient) -> None:
 
 def test_the_engine_ends_when_its_pipe_does(tmp_path: Path) -> None:
     client = EngineClient(tmp_path)
-    client.load(ModelSpec(starter_dir()), lambda stage, share: None)
+    client.load(spec_of(None), lambda stage, share: None)
     process = psutil.Process(client.pid)
     client.close()
     assert not process.is_running()
@@ -171,8 +195,8 @@ def test_the_engine_ends_when_its_pipe_does(tmp_path: Path) -> None:
 def test_a_load_can_be_cancelled_and_a_bad_folder_is_refused(tmp_path: Path) -> None:
     client = EngineClient(tmp_path)
     with pytest.raises(Cancelled):
-        client.load(ModelSpec(starter_dir()), lambda stage, share: client.cancel())
+        client.load(spec_of(None), lambda stage, share: client.cancel())
     with pytest.raises(CheckpointError):
         client.load(ModelSpec(tmp_path / "nothing"), lambda stage, share: None)
-    assert client.load(ModelSpec(starter_dir()), lambda stage, share: None).name == "Starter"
+    assert client.load(spec_of(None), lambda stage, share: None).name == "Starter"
     client.close()

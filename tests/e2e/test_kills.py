@@ -115,14 +115,14 @@ def test_kills_of_the_engine(tmp_path: Path) -> None:
     engine: object = None
     kills = failures = 0
     until = 0
-    while kills < ENGINE_KILLS or failures < ENGINE_KILLS:
+    while failures < ENGINE_KILLS:  # a kill may come when the answer is done already, which is no failure
         one = typing.next()
         said.append(one)
         engine = one.get("engine", engine)
         failures += one.get("state") == "failed"
         if "sent" in one:
             until = chance.randint(0, 2)
-        if kills < ENGINE_KILLS and isinstance(engine, int) and ("committed" in one or "sent" in one):
+        if isinstance(engine, int) and ("committed" in one or "sent" in one):
             if until == 0 and psutil.pid_exists(engine):
                 os.kill(engine, signal.SIGKILL)
                 kills += 1

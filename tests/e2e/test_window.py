@@ -26,13 +26,11 @@ from diffdesk.ui.app import Program
 from diffdesk.ui.banner import Banner
 from diffdesk.ui.composer import Composer
 from diffdesk.ui.text_views import TextView
-from diffdesk.ui.views import ModelState
 from diffdesk.workers.engine_lane import LiveView
 from tests.e2e.conftest import READY_MILLISECONDS, wait_for_model
-from tests.unit.backends import tiny
 
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie rnoon rises."
+NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie m0on rises."
 CORRECT = "The quick brown fox jumps over the lazy dog while the moon rises."
 
 
@@ -175,40 +173,6 @@ def test_what_the_starter_cant_do_is_said_in_one_sentence(qtbot: QtBot, start: C
     row = wait_for_answer(qtbot, program)
     assert row.text == "Быстрая коричневая лиса прыгает через ленивую собаку"
     assert "English only" in row.note
-
-
-def test_another_checkpoint_folder_can_be_chosen_and_chatted_with(
-    qtbot: QtBot, start: Callable[[], Program], tmp_path: Path
-) -> None:
-    folder = tiny.save(tiny.SHAPES[0], tmp_path / "tiny")
-    program = start()
-    wait_for_model(qtbot, program)
-    program.window.model_chosen.emit(folder)
-    qtbot.waitUntil(
-        lambda: (
-            program.controller.models.view.state is ModelState.READY and program.controller.models.view.name == "tiny"
-        ),
-        timeout=READY_MILLISECONDS,
-    )
-    program.window.sent.emit("chat", "Hello there", ())
-    row = wait_for_answer(qtbot, program)
-    assert row.state in (MessageState.COMPLETE, MessageState.EMPTY)  # random weights: any text, but an answer's end
-    assert row.stats is not None
-    assert row.stats.steps > 0
-
-
-def test_a_folder_that_is_no_model_is_refused_and_the_one_in_use_stays(
-    qtbot: QtBot, start: Callable[[], Program], tmp_path: Path
-) -> None:
-    program = start()
-    wait_for_model(qtbot, program)
-    (tmp_path / "empty").mkdir()
-    with qtbot.waitSignal(program.controller.models.changed, timeout=30_000):
-        program.window.model_chosen.emit(tmp_path / "empty")
-    qtbot.waitUntil(lambda: program.controller.models.view.state is ModelState.READY, timeout=30_000)
-    assert program.controller.models.view.name == "Starter"
-    say(program, NOISY)
-    assert wait_for_answer(qtbot, program).text == CORRECT
 
 
 @pytest.mark.parametrize("name", ["broken.png", "words.png"])

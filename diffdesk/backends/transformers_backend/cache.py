@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.configuration_utils import PreTrainedConfig
@@ -42,58 +40,6 @@ class _Snapshot:
     @property
     def bytes(self) -> int:
         return sum(one.numel() * one.element_size() for pair in self.tensors for one in pair)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TokenKeys:
-    """Tokens, told apart by what they stand for.
-
-    Attributes:
-        keys: int64[n], a token id, or a negative number that stands for an image's contents in every place of it.
-        begins: int64[n], for a token from the first to the last place of an image the index of that first place,
-            other tokens between the places included; for every other token its own index.
-    """
-
-    keys: NDArray[np.int64]
-    begins: NDArray[np.int64]
-
-    @staticmethod
-    def of_text(ids: NDArray[np.int32]) -> TokenKeys:
-        """Tokens without images."""
-        return TokenKeys(ids.astype(np.int64), np.arange(len(ids)))
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def head(self, length: int) -> TokenKeys:
-        """The first `length` tokens."""
-        return TokenKeys(self.keys[:length], self.begins[:length])
-
-    def followed_by(self, text: NDArray[np.int32]) -> TokenKeys:
-        """These tokens, then others without images."""
-        keys = np.concatenate([self.keys, text.astype(np.int64)])
-        return TokenKeys(keys, np.concatenate([self.begins, np.arange(len(self), len(keys))]))
-
-    def whole_before(self, at: int) -> int:
-        """The last place up to `at` that is not inside an image."""
-        return int(self.begins[at]) if at < len(self) else at
-
-    def whole_after(self, at: int) -> int:
-        """The first place from `at` on that is not inside an image."""
-        while at < len(self) and self.begins[at] != at:
-            at += 1
-        return at
-
-
-def common_prefix(old: TokenKeys, new: TokenKeys) -> int:
-    """How many leading tokens two prompts share.
-
-    An image is shared wholly or not at all, because its tokens may see each other in both directions.
-    """
-    shortest = min(len(old), len(new))
-    differs = np.flatnonzero(old.keys[:shortest] != new.keys[:shortest])
-    length = int(differs[0]) if differs.size else shortest
-    return min(old.whole_before(length), new.whole_before(length))
 
 
 class PrefixCache:

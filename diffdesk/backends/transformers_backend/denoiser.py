@@ -15,13 +15,13 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.diffusion_gemma.modeling_diffusion_gemma import DiffusionGemmaForBlockDiffusion
 
-from diffdesk.backends.transformers_backend.cache import PrefixCache, TokenKeys, common_prefix
+from diffdesk.backends.image_patches import ImageReader, PreparedImage
+from diffdesk.backends.prefix import TokenKeys, cant_see, common_prefix, lay_out, require_ids, require_room
+from diffdesk.backends.transformers_backend.cache import PrefixCache
 from diffdesk.backends.transformers_backend.failures import memory_errors_explained
-from diffdesk.backends.transformers_backend.images import ImageReader, PreparedImage
 from diffdesk.backends.transformers_backend.reduction import StepInputs, peaked_logits, reduce_logits
 from diffdesk.backends.transformers_backend.tokenizer import FastTokenizer
 from diffdesk.core.denoiser import Capabilities, Prompt, StepResult
-from diffdesk.core.errors import PromptError
 from diffdesk.core.messages import ImageRef, LinePicture
 from diffdesk.core.parameters import SamplerDefaults
 
@@ -79,27 +79,22 @@ class TransformersDenoiser:
 
     def _reader(self) -> ImageReader:
         if self._images is None:
-            raise PromptError(
-                "This model can't see images",
-                self._capabilities.why_no_images,
-                "Remove the images, or choose a model that sees.",
-            )
+            raise cant_see(self._capabilities)
         return self._images
 
     def prefill(self, prompt: Prompt, progress: Callable[[int, int], None]) -> int:
         """Bring the KV cache to exactly `prompt`; see `Denoiser.prefill`."""
         total = len(prompt.ids)
-        self._require_room(total)
-        prepared = [self._reader().prepare(one) for one in prompt.images]
-        places = self._places(prompt.ids, prepared)
-        tokens = _token_keys(prompt.ids, prepared, places)
+        tokens, prepared = lay_out(
+            prompt, self._capabilities, self._vocab_size, self._placeholder, lambda image: self._reader().prepare(image)
+        )
         self._end_canvas()
         reused = self._cache.take_back(common_prefix(self._held, tokens))
         self._held = tokens.head(reused)
         progress(reused, total)
-        for end in self._chunk_ends(tokens, reused):
+        for end in tokens.chunk_ends(reused, self.chunk):
             begin = len(self._held)
-            images = [one for one, at in zip(prepared, places, strict=True) if begin <= at[0] < end]
+            images = [one for one, at in prepared if begin <= at[0] < end]
             self._encode(prompt.ids[begin:end], tokens.head(end), images)
             progress(end, total)
         self._cache.remember()
@@ -146,11 +141,16 @@ class TransformersDenoiser:
         cap = float(model.final_logit_softcapping)
         return logits.div_(cap).tanh_().mul_(cap)  # in place: each copy would be 256 MiB
 
+    def all_logits(self, canvas: NDArray[np.int32]) -> NDArray[np.float32]:
+        """float32[L, V] of the canvas int32[L], on the host; for comparisons."""
+        with torch.inference_mode(), memory_errors_explained("compute the next step"):
+            return np.asarray(self.logits(self._to_device(canvas))[0].cpu().numpy(), np.float32)
+
     def commit(self, ids: NDArray[np.int32]) -> None:
         """Send committed tokens through the encoder; see `Denoiser.commit`."""
-        self._require_room(len(self._held) + len(ids))
+        require_room(len(self._held) + len(ids), self._capabilities)
         self._end_canvas()
-        self._check(ids)
+        require_ids(ids, self._vocab_size)
         self._encode(ids, self._held.followed_by(ids), [])
         self._cache.remember()
 
@@ -170,46 +170,6 @@ class TransformersDenoiser:
     @property
     def _vocab_size(self) -> int:
         return self._tokenizer.vocab_size
-
-    def _require_room(self, tokens: int) -> None:
-        most = self._capabilities.context_length
-        canvas = self._capabilities.canvas_length
-        if not tokens:
-            raise PromptError("There is nothing to send", "The prompt is empty.", "Write something first.")
-        if tokens + canvas > most:
-            raise PromptError(
-                "The conversation is too long for this model",
-                f"It has {tokens:,} tokens, and the next piece of the answer needs {canvas:,}; "
-                f"the model holds {most:,}.",
-                "Begin a new conversation, or shorten this one.",
-            )
-
-    def _check(self, ids: NDArray[np.int32]) -> None:
-        if ids.size and (ids.min() < 0 or ids.max() >= self._vocab_size):
-            raise ValueError("a token id outside the vocabulary")
-
-    def _places(self, ids: NDArray[np.int32], images: Sequence[PreparedImage]) -> list[NDArray[np.int64]]:
-        """The places of each image in a prompt, told apart by counting; raises `PromptError` if they don't agree."""
-        self._check(ids)
-        if not images:
-            return []
-        places = np.flatnonzero(ids == self._placeholder)
-        wanted = sum(one.tokens for one in images)
-        if len(places) != wanted:
-            raise PromptError(
-                "The images don't fit the prompt",
-                f"There are {len(places)} places for {wanted} pieces of images.",
-                "Remove the images and add them again.",
-            )
-        return np.split(places, np.cumsum([one.tokens for one in images])[:-1])
-
-    def _chunk_ends(self, tokens: TokenKeys, begin: int) -> list[int]:
-        """Where to pause while reading from `begin` on; never inside an image, whose tokens may see each other."""
-        ends: list[int] = []
-        while begin < len(tokens):
-            begin = tokens.whole_after(min(begin + self.chunk, len(tokens)))
-            ends.append(begin)
-        return ends
 
     def _encode(self, ids: NDArray[np.int32], seen: TokenKeys, images: Sequence[PreparedImage]) -> None:
         """Append tokens and the images among them to the KV cache, which then holds `seen`.
@@ -255,20 +215,11 @@ class TransformersDenoiser:
         made: dict[int, Tensor] = {}
         for one in images:
             if one.key not in made:
+                pixels, positions = torch.from_numpy(one.patches)[None], torch.from_numpy(one.positions)[None]
                 made[one.key] = encoder.get_image_features(
-                    one.pixels.to(self._device), one.positions.to(self._device), return_dict=True
+                    pixels.to(self._device), positions.to(self._device), return_dict=True
                 ).pooler_output
         return BaseModelOutputWithPooling(pooler_output=torch.cat([made[one.key] for one in images]))
 
     def _to_device(self, ids: NDArray[np.int32]) -> Tensor:
         return torch.from_numpy(ids.astype(np.int64)).to(self._device)
-
-
-def _token_keys(
-    ids: NDArray[np.int32], images: Sequence[PreparedImage], places: Sequence[NDArray[np.int64]]
-) -> TokenKeys:
-    tokens = TokenKeys.of_text(ids)
-    for image, at in zip(images, places, strict=True):
-        tokens.keys[at] = image.key
-        tokens.begins[at[0] : at[-1] + 1] = at[0]
-    return tokens

@@ -18,9 +18,9 @@ from transformers.models.diffusion_gemma.modeling_diffusion_gemma import Diffusi
 from transformers.utils import logging as transformers_logging
 
 from diffdesk.backends.checkpoint import TOKENIZER_FILE, CheckpointFacts, inspect_checkpoint
+from diffdesk.backends.image_patches import ImageReader, read_settings
 from diffdesk.backends.transformers_backend.denoiser import TransformersDenoiser
 from diffdesk.backends.transformers_backend.failures import is_memory_error, memory_errors_explained
-from diffdesk.backends.transformers_backend.images import ImageReader, read_processor
 from diffdesk.backends.transformers_backend.placement import Placement, place
 from diffdesk.backends.transformers_backend.tokenizer import FastTokenizer
 from diffdesk.core.denoiser import Capabilities
@@ -142,12 +142,12 @@ def _image_reader(facts: CheckpointFacts, model: DiffusionGemmaForBlockDiffusion
     """The reader of images, or why there is none."""
     if not facts.can_see_images:
         return None, facts.why_no_images
-    try:
-        processor = read_processor(facts.path)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        log.warning("image processor of %s: %s", facts.path, error)
-        return None, "The model's folder describes the preparation of images in a way that is not understood."
     vision = model.config.vision_config
-    if (processor.patch_size, processor.pooling_kernel_size) != (vision.patch_size, vision.pooling_kernel_size):
+    try:
+        settings = read_settings(facts.path, vision.position_embedding_size)
+    except (OSError, CheckpointError) as error:
+        log.warning("preparation of images of %s: %s", facts.path, error)
+        return None, "The model's folder describes the preparation of images in a way that is not understood."
+    if (settings.patch, settings.pooling) != (vision.patch_size, vision.pooling_kernel_size):
         return None, "The model's folder describes the preparation of images for another model."
-    return ImageReader(processor), ""
+    return ImageReader(settings), ""

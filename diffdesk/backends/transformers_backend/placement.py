@@ -13,6 +13,7 @@ import psutil
 import torch
 
 from diffdesk.backends.checkpoint import CheckpointFacts
+from diffdesk.backends.threads import usable_cores
 from diffdesk.backends.transformers_backend.failures import not_enough_memory
 from diffdesk.core.errors import EngineError, SettingError
 from diffdesk.core.requests import ModelSpec
@@ -85,11 +86,8 @@ def _on_cpu(precision: str, facts: CheckpointFacts) -> Placement:
 
 
 def _set_threads() -> int:
-    """One thread for each core that this process may use: hyper-threads slow matrix products down."""
     if "OMP_NUM_THREADS" not in os.environ:
-        allowed = len(psutil.Process().cpu_affinity() or [0]) if hasattr(psutil.Process, "cpu_affinity") else None
-        cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-        torch.set_num_threads(max(1, min(cores, allowed or cores)))
+        torch.set_num_threads(usable_cores())
     return torch.get_num_threads()
 
 

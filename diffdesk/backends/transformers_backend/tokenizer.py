@@ -6,16 +6,13 @@ text and can only be asked for by name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import tokenizers
 
+from diffdesk.backends.control_tokens import FREE, is_control_name
 from diffdesk.core.errors import CheckpointError
-
-# Names of Gemma's control tokens. Some vocabularies list them as ordinary added tokens, which would be found in text.
-_CONTROL = re.compile(r"<\|\S{1,40}>|<\S{1,40}\|>|<unused\d+>|<(?:pad|eos|bos|unk|mask)>")
 
 
 class FastTokenizer:
@@ -48,12 +45,10 @@ class FastTokenizer:
     def _mark_control_tokens(self) -> dict[int, str]:
         """Make every control token special, so that it is not matched in text; their names by id."""
         added = self._inner.get_added_tokens_decoder()
-        control = {i: one.content for i, one in added.items() if one.special or _CONTROL.fullmatch(one.content)}
+        control = {i: one.content for i, one in added.items() if one.special or is_control_name(one.content)}
         # Places that a vocabulary keeps free may stand among its ordinary tokens.
         vocabulary = self._inner.get_vocab()
-        control |= {
-            i: name for name, i in vocabulary.items() if name.startswith("<unused") and _CONTROL.fullmatch(name)
-        }
+        control |= {i: name for name, i in vocabulary.items() if name.startswith(FREE) and is_control_name(name)}
         self._inner.add_special_tokens(
             [tokenizers.AddedToken(name, special=True, normalized=False) for name in control.values()]
         )
@@ -77,7 +72,7 @@ class FastTokenizer:
     def special_id(self, name: str) -> int | None:
         """The id of the control token `name`; None if there is none."""
         found = self._inner.token_to_id(name)
-        return found if found is not None and (found in self._control or _CONTROL.fullmatch(name)) else None
+        return found if found is not None and (found in self._control or is_control_name(name)) else None
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, without begin or end tokens and without any control token but ``<unk>``."""

@@ -59,19 +59,22 @@ def image(key: str = "a" * 64, name: str = "scan.png") -> ImageView:
     return ImageView(key, Path("nowhere") / name, name, 40, 40, png())
 
 
-def model(*, can_chat: bool = True) -> ModelView:
+BLIND = "This file can't see images: it has no part for that."
+
+
+def model(*, can_chat: bool = True, can_see: bool = False) -> ModelView:
     info = ModelInfo(
         name="Starter",
-        path="starter",
-        backend="transformers",
-        device="cpu",
-        precision="fp32",
+        path="starter-q8_0.gguf",
+        backend="gguf",
+        device="CPU, 2 threads",
+        precision="Q8_0",
         parameters=9_000_000,
         canvas_length=256,
         context_length=8192,
         can_chat=can_chat,
-        can_see_images=False,
-        why_no_images="It reads text only.",
+        can_see_images=can_see,
+        why_no_images="" if can_see else BLIND,
         defaults=SamplerDefaults(),
     )
     return ModelView(ModelState.READY, "Starter", info=info)

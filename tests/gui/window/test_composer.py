@@ -10,12 +10,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from diffdesk.ui.composer import CHAT_HINT
+from diffdesk.ui.composer import CHAT_HINT, READING, SENT_AS_TEXT
 from diffdesk.ui.composer_edit import MOST_LINES
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.message_parts import label
-from diffdesk.ui.views import Place
-from tests.gui.window.samples import collect, image, mine, model, png
+from diffdesk.ui.views import ImageView, Place
+from tests.gui.window.samples import BLIND, collect, image, mine, model, png
 
 
 def test_enter_sends_and_shift_enter_breaks(window: MainWindow) -> None:
@@ -145,18 +145,102 @@ def test_the_drop_sheet_shows_while_something_hovers(window: MainWindow) -> None
 
 def test_a_dropped_folder_is_a_model_or_its_images(window: MainWindow, tmp_path: Path) -> None:
     offered, chosen = collect(window.images_offered), collect(window.model_chosen)
-    pictures, checkpoint = tmp_path / "pictures", tmp_path / "model"
-    pictures.mkdir()
-    checkpoint.mkdir()
-    for name in ("b.png", "a.JPG", "notes.txt"):
-        (pictures / name).write_bytes(b"")
-    (checkpoint / "config.json").write_text("{}")
-    for folder in (pictures, checkpoint):
-        data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(str(folder))])
-        drop(window, data)
+    pictures, checkpoint, ggufs = tmp_path / "pictures", tmp_path / "model", tmp_path / "ggufs"
+    for folder, names in {
+        pictures: ("b.png", "a.JPG", "notes.txt"),
+        checkpoint: ("config.json", "logo.png"),
+        ggufs: ("one-Q4_K_M.GGUF", "logo.png"),
+    }.items():
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_bytes(b"")
+        drop_files(window, folder)
     assert offered == [([pictures / "a.JPG", pictures / "b.png"],)]
-    assert chosen == [(checkpoint,)]
+    assert chosen == [(checkpoint,), (ggufs,)]
+
+
+def test_a_dropped_gguf_file_is_a_model(window: MainWindow, tmp_path: Path) -> None:
+    offered, chosen = collect(window.images_offered), collect(window.model_chosen)
+    file = tmp_path / "diffusiongemma-00002-of-00003.gguf"
+    file.touch()
+    drop_files(window, file)
+    drop_files(window, tmp_path / "picture.png", file)
+    assert chosen == [(file,), (file,)]
+    assert offered == []
+
+
+def drop_files(window: MainWindow, *paths: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    drop(window, data)
+
+
+# --- images that the model can't see
+
+
+def blind_chat(window: MainWindow, *images: ImageView) -> None:
+    window.set_model(model())
+    window.set_place(Place.CHAT)
+    window.set_composer("", images)
+
+
+def test_what_becomes_of_an_image_that_cant_be_seen_is_said_at_once(window: MainWindow) -> None:
+    notice = window.composer.notice
+    blind_chat(window)
+    assert not notice.isVisible()
+    window.add_composer_image(image("1", "one.png"))
+    assert notice.isVisible()
+    assert BLIND in notice.text.text()
+    assert SENT_AS_TEXT in notice.text.text()
+    assert notice.button.text() == "Read its text instead"
+    window.add_composer_image(image("2", "two.png"))
+    assert notice.button.text() == "Read their text instead"
+    window.set_place(Place.CORRECT)
+    assert not notice.isVisible(), "there images are read in any case"
+    window.set_place(Place.CHAT)
+    window.set_model(model(can_see=True))
+    assert not notice.isVisible()
+    window.set_model(model(can_chat=False))
+    assert not notice.isVisible(), "the hint on chatting says more"
+
+
+def test_the_text_of_images_takes_their_place_in_the_message(window: MainWindow) -> None:
+    wanted = collect(window.image_text_requested)
+    first, second = image("1", "one.png"), image("2", "two.png")
+    blind_chat(window, first, second)
+    window.composer.edit.setPlainText("What is this?")
+    button = window.composer.notice.button
+    button.setFocus()
+    QTest.keyClick(button, Qt.Key.Key_Space)
+    assert wanted == [((first, second),)]
+    window.replace_images_by_text(["1", "2"], "Dear Sir,\nyours")
+    assert window.composer.text == "What is this?\n\nDear Sir,\nyours"
+    assert window.composer.images == ()
+    assert not window.composer.notice.isVisible()
+    assert window.composer.edit.hasFocus()
+    window.composer.edit.undo()
+    assert window.composer.text == "What is this?"
+
+
+def test_in_an_empty_message_the_question_comes_after_the_text(window: MainWindow) -> None:
+    blind_chat(window, image("1"))
+    window.replace_images_by_text(["1"], "Dear Sir,")
+    QTest.keyClicks(window.composer.edit, "Translate")
+    assert window.composer.text == "Dear Sir,\n\nTranslate"
+
+
+def test_reading_can_be_stopped_and_what_comes_too_late_is_dropped(window: MainWindow) -> None:
+    stopped, wanted = collect(window.image_text_stopped), collect(window.image_text_requested)
+    blind_chat(window, image("1"))
+    window.set_reading_images(True)
+    assert window.composer.notice.text.text() == READING
+    window.composer.notice.button.click()
+    assert (len(stopped), wanted) == (1, [])
+    window.set_reading_images(False)
+    window.set_composer("another conversation", (image("2"),))
+    window.replace_images_by_text(["1"], "too late")
+    assert window.composer.text == "another conversation"
+    assert [one.key for one in window.composer.images] == ["2"]
 
 
 def test_images_can_be_taken_away_with_the_keyboard_and_are_sent(window: MainWindow) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from diffdesk.ui.banner import MOST_BANNERS
@@ -126,6 +126,18 @@ def test_banners_say_what_to_do_and_go(window: MainWindow) -> None:
     assert len(banners.banners) == 0
 
 
+def test_banners_are_read_whole_where_it_is_tight(window: MainWindow, themes: ThemeKeeper, qtbot: QtBot) -> None:
+    themes.set_zoom(2.0)
+    long = "It needs about 17 GiB, and 9 GiB are free. What has no room is read from the disk again for every step."
+    for number in range(2):
+        window.show_banner(
+            ErrorView(f"Note {number}", long, "Close other programs."), "warning", [("Do", lambda: None)]
+        )
+    shown = [one for banner in window.centre.banners.banners for one in banner.findChildren(QLabel) if one.text()]
+    assert len(shown) == 6
+    qtbot.waitUntil(lambda: all(one.height() >= one.heightForWidth(one.width()) for one in shown))
+
+
 def test_a_toast_offers_its_action(window: MainWindow) -> None:
     done: list[str] = []
     toast = window.centre.toast
@@ -159,22 +171,44 @@ def test_the_model_chip_tells_the_state(window: MainWindow) -> None:
     assert "43 %" in chip.text()
     window.set_model(model())
     assert "Starter · CPU" in chip.text()
-    assert "9 million parameters" in chip.toolTip()
+    assert "9 million parameters, Q8_0 on CPU, 2 threads" in chip.toolTip()
     window.set_model(ModelView(ModelState.FAILED, "Big", error=ErrorView("Broken", "A shard is missing.", "Copy it.")))
     assert "A shard is missing." in chip.accessibleDescription()
 
 
 def test_the_model_menu(window: MainWindow, tmp_path: Path) -> None:
     chosen, unloaded = collect(window.model_chosen), collect(window.unload_requested)
-    window.set_recent_folders([tmp_path / "gemma"])
+    long = "diffusiongemma-with-a-name-that-nobody-can-read-at-once-Q4_K_M.gguf"
+    window.set_recent_models([tmp_path / "gemma", tmp_path / "a&b.gguf", tmp_path / long])
     window.set_model(model())
     menu = window.header.model_chip.menu()
     menu.aboutToShow.emit()
     actions = {one.text(): one for one in menu.actions()}
-    for name in ("Starter model", "gemma", "Unload"):
+    (shortened,) = [text for text in actions if "…" in text and text.startswith("diffusiongemma")]
+    assert shortened.endswith("at-once-Q4_K_M.gguf")
+    for name in ("Starter model", "gemma", "a&&b.gguf", shortened, "Unload"):
         actions[name].trigger()
-    assert chosen == [(None,), (tmp_path / "gemma",)]
+    assert chosen == [(None,), (tmp_path / "gemma",), (tmp_path / "a&b.gguf",), (tmp_path / long,)]
     assert len(unloaded) == 1
+
+
+@pytest.mark.parametrize(("entry", "is_file"), [("Open a GGUF file…", True), ("Open a model folder…", False)])
+def test_a_model_is_asked_for_where_the_last_one_lies(
+    window: MainWindow, tmp_path: Path, entry: str, is_file: bool
+) -> None:
+    chosen = collect(window.model_chosen)
+    (tmp_path / "one.gguf").touch()
+    window.set_recent_models([tmp_path / "one.gguf"])
+    menu = window.header.model_chip.menu()
+    menu.aboutToShow.emit()
+    next(one for one in menu.actions() if one.text() == entry).trigger()
+    (dialog,) = window.findChildren(QFileDialog)
+    assert Path(dialog.directory().absolutePath()) == tmp_path
+    assert any("*.gguf" in one for one in dialog.nameFilters()) is is_file
+    picked = tmp_path / "one.gguf" if is_file else tmp_path
+    dialog.fileSelected.emit(str(picked))
+    dialog.reject()
+    assert chosen == [(picked,)]
 
 
 def test_view_options_take_effect_and_are_reported(window: MainWindow, themes: ThemeKeeper) -> None:

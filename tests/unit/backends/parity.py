@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from transformers.models.diffusion_gemma.modeling_diffusion_gemma import DiffusionGemmaForBlockDiffusion
+from transformers.models.gemma4.image_processing_pil_gemma4 import Gemma4ImageProcessorPil
 
+from diffdesk.backends.image_patches import FRAME_TOKENS, STILL_TOKENS
 from diffdesk.backends.transformers_backend.denoiser import TransformersDenoiser
-from diffdesk.backends.transformers_backend.images import FRAME_TOKENS, STILL_TOKENS, read_processor
-from diffdesk.core.denoiser import Prompt
+from diffdesk.core.denoiser import Denoiser, Prompt
 from diffdesk.core.generation import Job, generate
 from diffdesk.core.messages import ImageRef, LinePicture
 from diffdesk.core.parameters import GenerationParameters
@@ -112,25 +112,30 @@ def run_transformers(model: DiffusionGemmaForBlockDiffusion, ids: Ids, canvases:
 def run_diffdesk(denoiser: TransformersDenoiser, prompt: Prompt, canvases: int, seed: int) -> Run:
     """DiffDesk's own loop, to the end of the answer."""
     run = Run()
-    settings = SamplerSettings.resolve(GenerationParameters(), denoiser.defaults)
+    with canvases_recorded(denoiser.model, run):
+        follow(denoiser, prompt, canvases, seed, run)
+    return run
+
+
+def follow(denoiser: Denoiser, prompt: Prompt, canvases: int, seed: int, run: Run) -> None:
+    """Note what DiffDesk's loop shows and commits, with whole steps as published."""
+    settings = SamplerSettings.resolve(GenerationParameters(refresh=1), denoiser.defaults)
     job = Job(prompt, settings, seed, canvases, denoiser.capabilities.canvas_length, patience=0)
     visible = np.zeros(0, np.int32)
-    with canvases_recorded(denoiser.model, run):
-        for event in generate(denoiser, job, lambda _: None, lambda: False):
-            if isinstance(event, CanvasOpened):
-                visible = event.ids.copy()
-            elif isinstance(event, StepDelta):
-                visible[event.positions] = event.ids
-                run.argmax.append(visible.copy())
-            elif isinstance(event, CanvasClosed):
-                run.committed.append(visible.copy())
-    return run
+    for event in generate(denoiser, job, lambda _: None, lambda: False):
+        if isinstance(event, CanvasOpened):
+            visible = event.ids.copy()
+        elif isinstance(event, StepDelta):
+            visible[event.positions] = event.ids
+            run.argmax.append(visible.copy())
+        elif isinstance(event, CanvasClosed):
+            run.committed.append(visible.copy())
 
 
 def image_inputs(denoiser: TransformersDenoiser, prompt: Prompt) -> dict[str, Tensor]:
     """What `generate` and the model take besides token ids for a prompt whose images have one budget."""
     device = denoiser.model.device
-    processor = read_processor(Path(denoiser.model.config.name_or_path))
+    processor = Gemma4ImageProcessorPil.from_pretrained(denoiser.model.config.name_or_path, local_files_only=True)
     opened, is_small = [], False
     for one in prompt.images:
         is_small = isinstance(one, LinePicture) or one.is_frame

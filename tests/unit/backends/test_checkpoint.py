@@ -6,17 +6,13 @@ import json
 import os
 import shutil
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from diffdesk.backends.checkpoint import inspect_checkpoint
-from diffdesk.backends.registry import choose, load, names
 from diffdesk.core.errors import CheckpointError
 from diffdesk.core.parameters import SamplerDefaults
-from diffdesk.core.requests import ModelSpec
 from tests.unit.backends.weights import header_of, write_safetensors
 
 STARTER = Path(__file__).parents[3] / "resources" / "starter"
@@ -357,40 +353,3 @@ def test_no_tokenizer(model: Path) -> None:
 def test_an_empty_tokenizer(model: Path) -> None:
     (model / "tokenizer.json").write_bytes(b"")
     assert refused(model).title == "The tokenizer is missing"
-
-
-# the registry
-
-
-def test_the_backend_is_chosen_by_the_folder() -> None:
-    assert names() == ("transformers",)
-    assert choose(ModelSpec(STARTER)) == "transformers"
-    assert choose(ModelSpec(STARTER, backend="transformers")) == "transformers"
-
-
-def test_a_backend_that_is_not_there() -> None:
-    with pytest.raises(CheckpointError, match="called “gguf”"):
-        choose(ModelSpec(STARTER, backend="gguf"))
-
-
-def test_nothing_is_imported_for_a_folder_that_is_no_model(tmp_path: Path) -> None:
-    seen: list[str] = []
-    with pytest.raises(CheckpointError):
-        load(ModelSpec(tmp_path), lambda stage, _share: seen.append(stage))
-    assert seen == []
-
-
-def test_checking_a_folder_imports_no_model_library() -> None:
-    code = (
-        "import sys; from pathlib import Path; from diffdesk.backends.registry import choose;"
-        "from diffdesk.core.requests import ModelSpec; choose(ModelSpec(Path(sys.argv[1])));"
-        "print(sorted({'torch', 'transformers', 'tokenizers', 'safetensors', 'PIL'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(STARTER)],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[3],
-    )
-    assert done.stdout.strip() == "[]"

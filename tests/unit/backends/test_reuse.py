@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from diffdesk.backends.prefix import TokenKeys, common_prefix
 from diffdesk.backends.registry import load
-from diffdesk.backends.transformers_backend.cache import PrefixCache, TokenKeys, common_prefix
+from diffdesk.backends.transformers_backend.cache import PrefixCache
 from diffdesk.backends.transformers_backend.denoiser import TransformersDenoiser
 from diffdesk.core.denoiser import Prompt
 from diffdesk.core.errors import Cancelled, PromptError

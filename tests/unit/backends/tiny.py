@@ -51,6 +51,12 @@ class Shape:
     scalars_differ: bool = False
     canvas: int = CANVAS
     text: Mapping[str, object] = field(default_factory=dict)
+    vision: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def pooling(self) -> int:
+        """Side of the square of patches that becomes one soft token."""
+        return int(str(self.vision.get("pooling_kernel_size", 2)))
 
 
 SHAPES = (
@@ -116,8 +122,9 @@ def build(shape: Shape, seed: int = 0) -> DiffusionGemmaForBlockDiffusion:
         "head_dim": 16,
         "global_head_dim": 16,
         "patch_size": shape.patch,
-        "pooling_kernel_size": 2,
+        "pooling_kernel_size": shape.pooling,
         "position_embedding_size": 600,
+        **shape.vision,
     }
     config = DiffusionGemmaConfig(
         text_config=text,
@@ -144,6 +151,12 @@ def build(shape: Shape, seed: int = 0) -> DiffusionGemmaForBlockDiffusion:
                 buffer.fill_(0.9)
                 if shape.scalars_differ:
                     buffer.uniform_(0.6, 1.2)
+            elif name.endswith("std_bias"):
+                buffer.normal_()
+            elif name.endswith("std_scale"):
+                buffer.uniform_(0.5, 1.5)
+            elif name.endswith((".input_min", ".input_max", ".output_min", ".output_max")):
+                buffer.uniform_(-1.5, -0.8) if name.endswith("_min") else buffer.uniform_(0.8, 1.5)
     model.generation_config = DiffusionGemmaGenerationConfig(
         max_denoising_steps=6,
         t_min=0.4,
@@ -178,7 +191,7 @@ def save(shape: Shape, folder: Path, seed: int = 0) -> Path:
     build(shape, seed).save_pretrained(folder)
     tokenizer().save(str(folder / "tokenizer.json"))
     if shape.sees:
-        Gemma4ImageProcessorPil(patch_size=shape.patch, pooling_kernel_size=2).save_pretrained(folder)
+        Gemma4ImageProcessorPil(patch_size=shape.patch, pooling_kernel_size=shape.pooling).save_pretrained(folder)
     return folder
 
 

@@ -24,6 +24,8 @@ class TableDenoiser:
 
     Attributes:
         sharpness: how sure it is at best; 0 gives uniform noise for ever.
+        can_step_rows: whether it offers to step some rows by themselves.
+        stepped: the rows that each step computed.
         trip: called before each piece of work with its name; may raise, as a backend does.
         prefix: what its cache holds.
         fed: the canvases that its steps were given.
@@ -34,6 +36,9 @@ class TableDenoiser:
     texts: Sequence[str]
     length: int
     sharpness: float = 6.0
+    can_step_rows: bool = False
+    stepped: list[NDArray[np.int64]] = field(default_factory=list)
+    held: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     trip: Callable[[str], None] = lambda _: None
     tokenizer: LetterTokenizer = field(default_factory=LetterTokenizer)
     prefix: list[int] = field(default_factory=list)
@@ -55,6 +60,7 @@ class TableDenoiser:
             can_warm_start=True,
             device="CPU",
             precision="float64",
+            can_step_rows=self.can_step_rows,
         )
 
     @property
@@ -84,11 +90,29 @@ class TableDenoiser:
         self, canvas: NDArray[np.int32], temperature: float, uniforms: NDArray[np.float64], alternatives: int = 0
     ) -> StepResult:
         self.trip("step")
+        self.stepped.append(np.arange(len(canvas)))
+        self.held = canvas.copy()
         self.fed.append(canvas.copy())
         logits = self.logits(canvas, len(self.starts) - 1)
         result = reduce_logits(logits, canvas, temperature, uniforms, alternatives)
         self.results.append(result)
         return result
+
+    def step_rows(
+        self,
+        canvas: NDArray[np.int32],
+        rows: NDArray[np.int64],
+        temperature: float,
+        uniforms: NDArray[np.float64],
+        alternatives: int = 0,
+    ) -> StepResult:
+        left_out = np.setdiff1d(np.arange(len(canvas)), rows)
+        assert np.array_equal(canvas[left_out], self.held[left_out]), "a row changed and was not computed"
+        whole = np.full(len(canvas), 0.5)
+        whole[rows] = uniforms
+        result = self.step(canvas, temperature, whole, alternatives)
+        self.stepped[-1] = rows
+        return StepResult(**{name: getattr(result, name)[rows] for name in StepResult.__slots__})
 
     def commit(self, ids: NDArray[np.int32]) -> None:
         self.trip("commit")

@@ -10,7 +10,7 @@ from pathlib import Path
 import dev
 import pytest
 from dev_checks import Result, Stage, run_stages, stages, summary
-from dev_environment import Environment
+from dev_environment import BASE, TORCH, Environment, Layer
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,6 +35,7 @@ def test_help_names_every_verb() -> None:
         (["frobnicate"], "There is no verb 'frobnicate'."),
         (["exec"], "exec needs a command."),
         (["screenshot", "one", "two"], "screenshot takes one folder."),
+        (["add-torch", "now"], "add-torch takes nothing more."),
     ],
 )
 def test_wrong_usage_is_told_with_the_right_usage(arguments: list[str], complaint: str) -> None:
@@ -63,6 +64,26 @@ def test_variables_put_the_environment_first(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("accelerator", "card", "had", "expected"),
+    [
+        ("none", False, False, [BASE]),
+        ("nvidia", False, False, [BASE]),
+        ("nvidia", True, False, [BASE, TORCH]),
+        ("none", False, True, [BASE, TORCH]),
+    ],
+)
+def test_torch_comes_with_a_large_card_and_stays_where_it_was_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accelerator: str, card: bool, had: bool, expected: list[Layer]
+) -> None:
+    monkeypatch.setattr(dev, "has_large_card", lambda: card)
+    environment = Environment(tmp_path, accelerator)
+    if had:
+        environment.folder.mkdir()
+        environment.stamp_file.write_text('{"base": "x", "torch": "x"}', encoding="utf-8")
+    assert dev.wanted_layers(environment) == expected
+
+
 # --- the stages of `test`
 
 
@@ -74,16 +95,17 @@ CHECKS = ["ruff check", "ruff format", "mypy", "import-linter"]
 
 
 def test_all_checks_and_rings_in_order() -> None:
-    assert _names() == [*CHECKS, "tests: unit", "tests: gui", "tests: e2e"]
+    assert _names() == [*CHECKS, "tests: unit", "tests: gui", "tests: e2e, base install", "tests: e2e, torch"]
     assert _names(is_fast=True) == [*CHECKS, "tests: unit", "tests: gui"]
 
 
 def test_options_for_pytest_go_to_every_ring() -> None:
     todo = stages(Path("python"), ["-k", "sampler"], ROOT, is_fast=False)
-    assert [stage.command[-3:] for stage in todo[4:]] == [
+    assert [stage.command[3:] for stage in todo[4:]] == [
         ("tests/unit", "-k", "sampler"),
         ("tests/gui", "-k", "sampler"),
         ("tests/e2e", "-k", "sampler"),
+        ("tests/e2e", "-m", "torch", "-k", "sampler"),
     ]
     # A ring where nothing matches is no failure then, but an empty ring is one.
     assert 5 in todo[4].passing
@@ -93,6 +115,36 @@ def test_options_for_pytest_go_to_every_ring() -> None:
 def test_a_path_makes_one_stage_of_just_that() -> None:
     here = str(Path(__file__).relative_to(ROOT))
     assert _names(f"{here}::test_help_names_every_verb", "-x") == [*CHECKS, "chosen tests"]
+
+
+# --- the base install, made by hiding what the extra `gpu` brings
+
+
+def _probe(code: str) -> str:
+    """What a Python process of the stage "e2e, base install" prints."""
+    base = next(stage for stage in stages(Path("python"), [], ROOT, is_fast=False) if "base install" in stage.name)
+    inside = {**os.environ, **base.variables}
+    return subprocess.run([sys.executable, "-c", code], env=inside, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_stage_of_the_base_install_finds_no_torch_and_nothing_that_comes_with_it() -> None:
+    lock = (ROOT / "packaging" / "requirements-gpu.lock").read_text(encoding="utf-8")
+    hidden = [line.partition("==")[0] for line in lock.splitlines() if "==" in line]
+    assert {"torch", "transformers", "accelerate", "safetensors", "tokenizers", "huggingface-hub"} <= set(hidden)
+    code = (
+        "import importlib.util, importlib.metadata\n"
+        f"for name in {hidden}:\n"
+        "    assert importlib.util.find_spec(name.replace('-', '_')) is None, name\n"
+        "    try: print(importlib.metadata.version(name))\n"
+        "    except importlib.metadata.PackageNotFoundError: pass\n"
+    )
+    assert _probe(code) == ""
+
+
+def test_what_the_stage_of_the_base_install_starts_finds_no_torch_either() -> None:
+    child = "import numpy, PySide6, llama_cpp, torch"
+    code = f"import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', {child!r}]).returncode != 1)"
+    _probe(code)
 
 
 def _exit(name: str, status: int) -> Stage:
@@ -109,6 +161,13 @@ def test_a_failure_ends_the_run_and_shows_its_output(capfd: pytest.CaptureFixtur
     assert "FAILED with exit status 4" in text
     assert "not run" in text
     assert "Not all checks passed" in text
+
+
+def test_a_stage_has_its_own_variables(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code = "import os; print(os.environ['ONE'], os.environ['TWO'])"
+    stage = Stage("shows", (sys.executable, "-c", code), variables={"TWO": "own"})
+    assert run_stages([stage], tmp_path, {**os.environ, "ONE": "all", "TWO": "all"})[0].has_passed
+    assert "all own" in capfd.readouterr().out
 
 
 def test_keep_going_runs_the_rest(tmp_path: Path) -> None:

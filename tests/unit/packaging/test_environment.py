@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dev_environment
 import pytest
-from dev_environment import APP, DEV, Environment, locked_version
+from dev_environment import BASE, DEV, TORCH, Environment, has_large_card, locked_version
 from dev_pip import explain_pip_failure, fits, special_build
 from dev_report import SetupError, Step, carry_out
 
@@ -38,7 +38,7 @@ def made(checkout: Path) -> Environment:
 
 
 def _titles(environment: Environment) -> list[str]:
-    return [step.title for step in environment.steps([APP, DEV])]
+    return [step.title for step in environment.steps([BASE, TORCH, DEV])]
 
 
 def _install(environment: Environment, name: str, files: dict[str, str]) -> Path:
@@ -59,10 +59,19 @@ def _install(environment: Environment, name: str, files: dict[str, str]) -> Path
 def test_a_bare_checkout_needs_everything(checkout: Path) -> None:
     titles = _titles(Environment(checkout, "none"))
     assert titles[0] == "Making the environment in .venv"
-    assert titles[1] == "Installing torch for the processor"
-    for layer in (APP, DEV):
+    assert titles[1] == "Installing llama-cpp-python"
+    assert titles.index("Installing torch for the processor") > titles.index("Installing packaging/requirements.lock")
+    for layer in (BASE, TORCH, DEV):
         for lock in layer.locks:
             assert f"Installing packaging/{lock}" in titles
+
+
+def test_the_base_needs_no_torch(checkout: Path) -> None:
+    environment = Environment(checkout, "nvidia")
+    titles = [step.title for step in environment.steps([BASE])]
+    assert "Installing llama-cpp-python" in titles
+    assert not any("torch" in title or "gpu" in title for title in titles)
+    assert environment.needed_bytes([BASE]) < environment.needed_bytes([BASE, TORCH])
 
 
 def test_an_environment_made_elsewhere_is_adopted(made: Environment) -> None:
@@ -72,43 +81,53 @@ def test_an_environment_made_elsewhere_is_adopted(made: Environment) -> None:
 
 
 def test_nothing_is_left_once_it_is_remembered(made: Environment) -> None:
-    made.remember(APP)
-    assert made.is_ready(APP)
+    made.remember(BASE)
+    assert made.is_ready(BASE)
     assert not made.is_ready(DEV)
+    assert not made.has_had(TORCH)
     made.remember(DEV)
-    assert made.steps([APP, DEV]) == []
+    assert made.steps([BASE, DEV]) == []
+    made.remember(TORCH)
+    assert made.has_had(TORCH)
 
 
 def test_a_changed_lock_brings_back_its_layer_alone(made: Environment) -> None:
-    made.remember(APP)
+    made.remember(BASE)
     made.remember(DEV)
     lock = made.root / "packaging" / "requirements-dev.lock"
     lock.write_text(lock.read_text(encoding="utf-8") + "six==1.17.0\n", encoding="utf-8")
-    assert made.is_ready(APP)
+    assert made.is_ready(BASE)
     assert not made.is_ready(DEV)
+    assert made.has_had(DEV)
 
 
-def test_another_python_accelerator_or_place_brings_everything_back(made: Environment, tmp_path: Path) -> None:
-    made.remember(APP)
-    assert not Environment(made.root, "nvidia").is_ready(APP)
+def test_another_python_or_place_brings_everything_back(made: Environment, tmp_path: Path) -> None:
+    made.remember(BASE)
     moved = made.root.rename(tmp_path.with_name(tmp_path.name + "-moved"))
-    assert not Environment(moved, "none").is_ready(APP)
+    assert not Environment(moved, "none").is_ready(BASE)
     moved.rename(made.root)
-    assert made.is_ready(APP)
+    assert made.is_ready(BASE)
     (made.folder / "pyvenv.cfg").write_text("version = 3.12.1\n", encoding="utf-8")
-    assert not made.is_ready(APP)
+    assert not made.is_ready(BASE)
+
+
+def test_another_accelerator_brings_back_torch_alone(made: Environment) -> None:
+    made.remember(BASE)
+    made.remember(TORCH)
+    other = Environment(made.root, "nvidia")
+    assert (other.is_ready(BASE), other.is_ready(TORCH)) == (True, False)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null"])
 def test_a_damaged_stamp_counts_as_none(made: Environment, content: str) -> None:
     made.stamp_file.write_text(content, encoding="utf-8")
-    assert not made.is_ready(APP)
-    made.remember(APP)
-    assert made.is_ready(APP)
+    assert not made.is_ready(BASE)
+    made.remember(BASE)
+    assert made.is_ready(BASE)
 
 
 def test_a_half_made_environment_is_made_anew(made: Environment) -> None:
-    made.remember(APP)
+    made.remember(BASE)
     (made.folder / "pyvenv.cfg").unlink()
     assert not made.is_whole()
     assert _titles(made)[0] == "Making the environment in .venv"
@@ -122,7 +141,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(made: Environment) -> 
 
 
 def test_after_a_kill_damaged_packages_are_forgotten_and_whole_ones_kept(made: Environment) -> None:
-    made.remember(APP)
+    made.remember(BASE)
     made.unfinished_file.touch()
     whole = _install(made, "whole-1", {"whole/a.py": "a = 1\n", "whole/__pycache__/a.pyc": "x"})
     cut = _install(made, "cut-1", {"cut/a.py": "a = 1\n", "cut/b.py": "b = 1\n"})
@@ -134,7 +153,7 @@ def test_after_a_kill_damaged_packages_are_forgotten_and_whole_ones_kept(made: E
     (packages / "gone/a.py").unlink()
     (early / "RECORD").unlink()
 
-    repair, *rest = made.steps([APP])
+    repair, *rest = made.steps([BASE])
     assert repair.title == "Repairing what an interrupted set-up left in .venv"
     assert rest != []
     repair.action()
@@ -142,10 +161,10 @@ def test_after_a_kill_damaged_packages_are_forgotten_and_whole_ones_kept(made: E
 
 
 def test_a_full_disk_is_told_before_anything_is_made(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(dev_environment.NEEDED_BYTES, "none", 10**18)
+    monkeypatch.setattr(dev_environment, "BASE_BYTES", 10**18)
     environment = Environment(checkout, "none")
     with pytest.raises(SetupError, match="free on the disk"):
-        carry_out(environment.steps([APP]))
+        carry_out(environment.steps([BASE]))
     assert not environment.folder.exists()
 
 
@@ -197,6 +216,22 @@ def test_which_build_of_torch_is_looked_for() -> None:
 )
 def test_what_pip_says_becomes_a_reason(log: str, text: str) -> None:
     assert text in explain_pip_failure(log).text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for the driver's tool is a shell script")
+@pytest.mark.parametrize(
+    ("answer", "expected"), [("24564", True), ("8192\\n81559", True), ("16380", False), ("[N/A]", False), ("", False)]
+)
+def test_a_card_is_large_from_24_gigabytes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, expected: bool
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\nprintf '{answer}\\n'\n", encoding="utf-8")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert has_large_card() is expected
+    tool.unlink()
+    assert has_large_card() is False
 
 
 def test_steps_are_numbered_and_stop_at_the_first_error(capsys: pytest.CaptureFixture[str]) -> None:

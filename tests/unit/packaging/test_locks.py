@@ -24,8 +24,8 @@ def _pins(name: str) -> Iterator[Requirement]:
             yield Requirement(text)
 
 
-def _versions() -> dict[str, str]:
-    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for lock in LOCKS for pin in _pins(lock)}
+def _versions(locks: tuple[str, ...] = LOCKS) -> dict[str, str]:
+    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for lock in locks for pin in _pins(lock)}
 
 
 def _declared() -> list[Requirement]:
@@ -67,10 +67,11 @@ def test_the_base_lock_has_nothing_that_computes_on_torch() -> None:
     assert names.isdisjoint({"torch", "transformers", "accelerate", "safetensors", "opencv-python"})
 
 
-def test_locks_are_closed_under_what_their_packages_require_here() -> None:
+@pytest.mark.parametrize("locks", [LOCKS[:1], LOCKS[:2], LOCKS], ids=["base", "gpu", "dev"])
+def test_locks_are_closed_under_what_their_packages_require_here(locks: tuple[str, ...]) -> None:
     """`--no-deps` installs just the lines, so a dependency that is in no line is missing."""
-    versions = _versions()
-    here = [pin for lock in LOCKS for pin in _pins(lock) if pin.marker is None or pin.marker.evaluate()]
+    versions = _versions(locks)
+    here = [pin for lock in locks for pin in _pins(lock) if pin.marker is None or pin.marker.evaluate()]
     lacking = []
     for pin in here:
         if pin.name in {NEVER_IMPORTED, "torch"}:  # torch's CUDA packages come with its build
@@ -82,6 +83,12 @@ def test_locks_are_closed_under_what_their_packages_require_here() -> None:
                 if pinned is None or not needed.specifier.contains(pinned):
                     lacking.append(f"{pin.name} needs {needed}, locked is {pinned}")
     assert lacking == []
+
+
+def test_what_is_bound_to_the_c_functions_of_one_version_is_pinned_in_pyproject_too() -> None:
+    """A wheel that is installed by pip alone must not bring another ggml."""
+    (bound,) = [one for one in _declared() if one.name == "llama-cpp-python"]
+    assert [(one.operator, one.version) for one in bound.specifier] == [("==", _versions()["llama-cpp-python"])]
 
 
 def test_the_environment_is_what_the_locks_say() -> None:

@@ -19,7 +19,7 @@ from diffdesk.services.starter_sets import MeasureSet, Sample, SetKind
 from tests.unit.tasks.scripted import ScriptedDenoiser
 
 PROFILE = ModelProfile(layout=Layout.ALIGNED, slots=128, gate=0.8, read_gate=0.8, line_gate=0.7, can_chat=False)
-TEXT = MeasureSet("text", SetKind.TEXT, (Sample("cat on a mat", "oat on a mat"), Sample("cot", "cot")))
+TEXT = MeasureSet("text", SetKind.TEXT, (Sample("cat on a mat", "oat on a mat"), Sample("cotton", "cotton")))
 
 
 def o_to_c(slots: Sequence[str]) -> list[str]:
@@ -35,8 +35,8 @@ def quiet(name: str, done: int, of: int) -> None:
 def line(tmp_path: Path) -> ReadLine:
     path = tmp_path / "page.png"
     Image.fromarray(np.full((60, 200), 250, np.uint8)).save(path)
-    words = (ReadWord("oat", 12, 60, 0.9), ReadWord("2o", 70, 90, 0.9))
-    return ReadLine("oat 2o", path, 0, (10, 10, 110, 40), words)
+    words = (ReadWord("oattail", 12, 60, 0.9), ReadWord("2o", 70, 90, 0.9))
+    return ReadLine("oattail 2o", path, 0, (10, 10, 110, 40), words)
 
 
 def test_one_run_gives_the_text_at_every_gate() -> None:
@@ -44,17 +44,17 @@ def test_one_run_gives_the_text_at_every_gate() -> None:
     found = StarterBench(denoiser, PROFILE).measure(TEXT, Manner(gates=(0.5, 0.9)), quiet)
     assert found is not None
     assert len(denoiser.prompts) == 2
-    assert found.cer_draft == pytest.approx(1 / 15)
-    assert found.cer_corrected == pytest.approx(1 / 15)  # 0.75 is under the gate
-    assert found.cer_no_gate == pytest.approx(2 / 15)  # "cat cn a mat", "cct"
-    assert found.by_gate == {0.5: pytest.approx(2 / 15), 0.9: pytest.approx(1 / 15)}
+    assert found.cer_draft == pytest.approx(1 / 18)
+    assert found.cer_corrected == pytest.approx(1 / 18)  # 0.75 is under the gate
+    assert found.cer_no_gate == pytest.approx(3 / 18)  # "cat cn a mat", "ccttcn"
+    assert found.by_gate == {0.5: pytest.approx(3 / 18), 0.9: pytest.approx(1 / 18)}
     assert found.unchanged_share == 1.0
 
 
 def test_without_the_gate_every_change_is_made() -> None:
     found = StarterBench(ScriptedDenoiser(o_to_c, sure=0.75), PROFILE).measure(TEXT, Manner(is_gated=False), quiet)
     assert found is not None
-    assert found.cer_corrected == found.cer_no_gate == pytest.approx(2 / 15)
+    assert found.cer_corrected == found.cer_no_gate == pytest.approx(3 / 18)
 
 
 def test_a_long_passage_is_joined_from_its_windows() -> None:
@@ -67,12 +67,12 @@ def test_a_long_passage_is_joined_from_its_windows() -> None:
 
 def test_a_line_goes_with_its_picture_and_keeps_its_numbers(line: ReadLine) -> None:
     denoiser = ScriptedDenoiser(o_to_c, sure=0.75, sees=True)
-    work = MeasureSet("lines", SetKind.LINE, (Sample("cat 2o", line.text, line),))
+    work = MeasureSet("lines", SetKind.LINE, (Sample("cattail 2o", line.text, line),))
     found = StarterBench(denoiser, PROFILE).measure(work, Manner(), quiet)
     assert found is not None
     assert "Correct this line" in denoiser.prompts[0]
     assert found.cer_corrected == 0
-    assert found.cer_no_gate == pytest.approx(1 / 6)
+    assert found.cer_no_gate == pytest.approx(1 / 10)
 
 
 def test_a_picture_alone_is_read_as_it_is(line: ReadLine) -> None:

@@ -88,7 +88,7 @@ class ScriptedDenoiser:
     ) -> StepResult:
         pad = self.defaults.pad_id
         wanted = [pad if not one else self.tokenizer.ids(one)[0] for one in self.fix(self._slots)]
-        ids = np.array(wanted, np.int32)
+        ids = np.array(wanted, np.int32)[: len(canvas)]
         sure = np.full(len(ids), self.sure, np.float32)
         nothing = np.zeros((len(ids), 0))
         entropy = np.zeros(len(ids), np.float32)

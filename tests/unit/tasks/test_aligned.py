@@ -34,8 +34,8 @@ SLOTS = 128
 LETTERS = "abc XYZ\n9"
 
 
-def work_of(denoiser: ScriptedDenoiser) -> AlignedModel:
-    settings = SamplerSettings.resolve(GenerationParameters(), denoiser.defaults)
+def work_of(denoiser: ScriptedDenoiser, refresh: int = 1) -> AlignedModel:
+    settings = SamplerSettings.resolve(GenerationParameters(refresh=refresh), denoiser.defaults)
     return AlignedModel(denoiser, settings, 1)
 
 
@@ -111,10 +111,10 @@ def test_a_line_that_the_model_keeps_comes_back_whole(text: str, cells: int, dat
 
 
 def test_one_run_is_read_through_many_guards() -> None:
-    done = finish(ScriptedDenoiser(upper, sure=0.75), text_window("cat 1a\non", SLOTS, "the ", " it"))
-    assert gated_text(done, Guard(0.7)) == "CAT 1A\nON"
-    assert gated_text(done, Guard(0.8)) == "cat 1a\non"
-    assert gated_text(done, Guard(0.7, protects_numbers=True)) == "CAT 1a\nON"
+    done = finish(ScriptedDenoiser(upper, sure=0.75), text_window("cat 1a\nonce", SLOTS, "the ", " it"))
+    assert gated_text(done, Guard(0.7)) == "CAT 1A\nONCE"
+    assert gated_text(done, Guard(0.8)) == "cat 1a\nonce"
+    assert gated_text(done, Guard(0.7, protects_numbers=True)) == "CAT 1a\nONCE"
 
 
 def test_the_gate_decides_for_changes_side_by_side_together() -> None:
@@ -136,12 +136,21 @@ def test_a_word_that_the_recogniser_was_sure_of_needs_more() -> None:
     assert gated_text(done, Guard(0.7)) == "AB CD"
 
 
+def test_a_change_of_marks_alone_needs_more_than_one_of_letters() -> None:
+    def pointed(slots: Sequence[str]) -> list[str]:
+        return ["" if one == "_" else {"b": "d", ",": "."}.get(one, one) for one in slots]
+
+    done = finish(ScriptedDenoiser(pointed, sure=0.8), text_window("ab c, b,", SLOTS))
+    assert gated_text(done, Guard(0.7, marks_gate=0.9)) == "ad c, d."
+    assert gated_text(done, Guard(0.7, marks_gate=0.8)) == "ad c. d."
+
+
 def test_quotation_marks_are_written_as_in_the_rest_of_the_draft() -> None:
     def dressed(slots: Sequence[str]) -> list[str]:
         return ["" if one == "_" else {"'": "’", "x": "”", "c": "a"}.get(one, one) for one in slots]
 
     done = finish(ScriptedDenoiser(dressed), text_window("b'c 9x", SLOTS))
-    assert gated_text(done, Guard(0.5)) == "b’a 9”"
+    assert gated_text(done, Guard(0.5)) == "b'a 9”"
     assert gated_text(done, Guard(0.5, straightens=True)) == "b'a 9\""
 
 
@@ -200,3 +209,22 @@ def test_a_vocabulary_without_what_is_needed_is_refused() -> None:
     turnless = ScriptedDenoiser(tokenizer=LetterTokenizer([*without, "<unk>"], WORDS))
     with pytest.raises(CheckpointError, match="vocabulary"):
         finish(turnless, text_window("ab", SLOTS))
+
+
+@pytest.mark.parametrize(
+    ("window", "length"),
+    [
+        (text_window("a cat", SLOTS), 32),
+        (text_window("a cat sat on the mat on the r", SLOTS), 64),
+        (text_window("ab " * 42, SLOTS), 128),
+        (picture_window(picture(6), SLOTS), 32),
+    ],
+)
+def test_where_work_is_to_be_saved_a_canvas_is_as_long_as_it_has_to_be(window: AlignedWindow, length: int) -> None:
+    short, whole = ScriptedDenoiser(upper, sure=0.75), ScriptedDenoiser(upper, sure=0.75)
+    saved, usual = work_of(short, refresh=8).finish(window), work_of(whole).finish(window)
+    assert len(short.starts[0]) == length
+    assert len(whole.starts[0]) == SLOTS
+    assert short.prompts == whole.prompts
+    assert len(saved.canvas.ids) == len(saved.canvas.evidence) == SLOTS
+    assert gated_text(saved, Guard(0.7)) == gated_text(usual, Guard(0.7))

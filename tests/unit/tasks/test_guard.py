@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffdesk.tasks.guard import Guard, has_straight_marks
+from diffdesk.tasks.guard import Guard, writes_straight
 
 
 def test_each_character_needs_the_gate_and_a_line_end_never_changes() -> None:
@@ -22,6 +22,31 @@ def test_numbers_and_the_spaces_between_them_are_protected() -> None:
 def test_a_word_with_a_misread_digit_can_be_mended_where_only_figures_are_protected() -> None:
     needed = Guard(0.5, protects_figures=True).needed("he1p 1 of 1a, no")
     assert "".join("x" if one == np.inf else "." for one in needed) == ".....x....xxx..."
+
+
+def test_a_number_with_a_point_at_the_start_of_a_word_stays() -> None:
+    needed = Guard(0.5, protects_figures=True).needed("1.The cat, 2nd) b. 3a")
+    assert "".join("x" if one == np.inf else "." for one in needed) == "xxx................xx"
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        Guard(0.5, protects_figures=True, figures_gate=0.75),
+        Guard(0.5, protects_numbers=True, figures_gate=0.75),
+    ],
+)
+def test_a_line_of_figures_or_of_a_few_letters_says_little(guard: Guard) -> None:
+    assert guard.needed("a cat, a\nkWh 1.25 £8\n!?")[:13].tolist() == [0.5] * 8 + [np.inf] + [0.75] * 4
+    assert guard.needed("to a bee\nto be?").tolist() == [0.5] * 8 + [np.inf] + [0.75] * 6
+    assert Guard(0.5).needed("kWh 1.25").tolist() == [0.5] * 8
+
+
+def test_a_change_of_marks_alone_needs_more() -> None:
+    guard = Guard(0.5, marks_gate=0.75)
+    assert [guard.needed_for(*change) for change in (("", ","), (". ", ", "), ("a.", "a"), (" ", " - "))] == [0.75] * 4
+    assert [guard.needed_for(*change) for change in (("", " "), ("rn", "m"), ("a,", "an"), ("1", ","))] == [0.5] * 4
+    assert Guard(0.5, marks_gate=0.25).needed_for("", ",") == 0.5
 
 
 def test_a_word_that_the_recogniser_was_sure_of_needs_more() -> None:
@@ -41,12 +66,18 @@ def test_nothing_needs_less_than_the_gate(text: str, gate: float, protects: bool
 
 @pytest.mark.parametrize(
     ("text", "is_straight"),
-    [("it's", True), ('"no"', True), ("it’s", False), ("“no” it's", False), ("plain", False), ("", False)],
+    [("it's", True), ('"no" it’s', True), ("it’s", False), ("“no” it's", False), ("plain", False), ("", False)],
 )
-def test_a_text_without_typographic_marks_keeps_straight_ones(text: str, is_straight: bool) -> None:
-    assert has_straight_marks(text) is is_straight
+def test_most_marks_say_how_a_text_writes_them(text: str, is_straight: bool) -> None:
+    assert writes_straight(text) is is_straight
 
 
-def test_marks_are_straightened_where_the_draft_has_straight_ones() -> None:
-    assert Guard(0.5, straightens=True).written("“s’") == "\"s'"
-    assert Guard(0.5).written("“s’") == "“s’"
+def test_new_marks_are_written_as_most_in_the_draft() -> None:
+    assert Guard(0.5, straightens=True).written("“s’", "") == "\"s'"
+    assert Guard(0.5).written("“s’", "s") == "“s’"
+
+
+@pytest.mark.parametrize("straightens", [False, True])
+def test_the_kind_of_a_mark_is_no_error(straightens: bool) -> None:
+    guard = Guard(0.5, straightens=straightens)
+    assert [guard.written(*one) for one in (("’", "'"), ("'", "’"), ('"', "“"))] == ["'", "’", "“"]

@@ -1,0 +1,1 @@
+"""DiffusionGemma on the ggml library that llama-cpp-python brings: GGUF files as they are, on any machine."""

@@ -1,0 +1,115 @@
+"""``diffdesk doctor`` as a user runs it: what it finds, what it only mentions, and what makes it fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from diffdesk.cli import doctor as report
+from diffdesk.models.hardware import GraphicsCard, Hardware
+
+ROOT = Path(__file__).parents[3]
+BASE_INSTALL = ROOT / "tests" / "base_install"
+# Runs the command line in this process and tells which model libraries that imported.
+PROBE = """
+import sys
+from diffdesk.__main__ import main
+code = 0
+try:
+    code = main(["--temp-profile", "doctor", "--json"])
+except SystemExit as ending:
+    code = ending.code
+print(sorted({"torch", "transformers", "llama_cpp", "onnxruntime"} & set(sys.modules)))
+sys.exit(code)
+"""
+
+
+def run(*path: Path, code: str = PROBE) -> tuple[int, dict[str, tuple[str, bool]], list[str]]:
+    """Exit status, findings by subject, and the rest of the output; the folders of `path` stand before all others."""
+    inside = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=inside, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout, ended.stderr
+    first, *rest = ended.stdout.splitlines()
+    found = json.loads(first)
+    assert found["is_fine"] is (ended.returncode == 0)
+    return ended.returncode, {one["subject"]: (one["text"], one["is_fine"]) for one in found["findings"]}, rest
+
+
+def package(folder: Path, name: str, text: str) -> Path:
+    (folder / name).mkdir(parents=True)
+    (folder / name / "__init__.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_all_is_well_here_and_no_model_library_is_imported_to_find_out() -> None:
+    code, found, rest = run()
+    assert (code, rest) == (0, ["[]"])
+    library = found["llama-cpp-python"][0]
+    assert metadata.version("llama-cpp-python") in library
+    assert "ggml 0.25." in library
+    assert "self-test is right" in library
+    assert found["torch"] == (metadata.version("torch"), True)
+    assert "15.6 M parameters" in found["Starter, folder"][0]
+
+
+def test_a_base_install_lacks_nothing() -> None:
+    code, found, _ = run(BASE_INSTALL)
+    assert code == 0
+    text, is_fine = found["torch"]
+    assert is_fine
+    assert "only needed for folders of safetensors files and large GPUs: pip install 'diffdesk[gpu]'" in text
+    assert "transformers" not in found
+
+
+def test_a_library_that_cant_be_loaded_is_said_with_the_remedy(tmp_path: Path) -> None:
+    code, found, _ = run(package(tmp_path, "llama_cpp", "raise ImportError('libgomp.so.1 is missing')"))
+    assert code == 1
+    text, is_fine = found["llama-cpp-python"]
+    assert not is_fine
+    assert "libgomp.so.1 is missing" in text
+    assert "pip install" in text
+
+
+def test_a_library_that_crashes_takes_only_its_own_process_along(tmp_path: Path) -> None:
+    code, found, _ = run(package(tmp_path, "llama_cpp", "import os; os.abort()"))
+    assert code == 1
+    text, is_fine = found["llama-cpp-python"]
+    assert not is_fine
+    assert "crashed while it was loaded" in text
+    assert "Have it compiled again: pip install --force-reinstall" in text
+
+
+def test_a_part_of_the_extra_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_version", lambda name: "" if name == "transformers" else "1.0")
+    wrong = [one for one in report._torch_findings() if not one.is_fine]
+    assert [one.subject for one in wrong] == ["transformers"]
+    assert "diffdesk[gpu]" in wrong[0].text
+
+
+def machine(*cards: GraphicsCard) -> Hardware:
+    return Hardware("Linux", "CPU", 4, 8, 32 << 30, 16 << 30, cards)
+
+
+@pytest.mark.parametrize(
+    ("hardware", "first", "says"),
+    [
+        (machine(), "GGUF", "no NVIDIA card"),
+        (machine(GraphicsCard("RTX 4060", 8 << 30, 7 << 30)), "GGUF", "less than 24 GB"),
+        (machine(GraphicsCard("RTX 3090", 24_576 << 20, 23 << 30)), "Transformers", "on RTX 3090"),
+        (machine(*[GraphicsCard("H200", 141 << 30, 140 << 30)] * 2), "Transformers", "52 GB, over all cards together"),
+    ],
+)
+def test_the_choice_of_a_backend_is_one_paragraph_with_its_reason(hardware: Hardware, first: str, says: str) -> None:
+    text = report._choice(hardware)
+    assert text.startswith(first)
+    assert says in text
+    assert "18 GB of memory" in text
+    assert "\n" not in text
