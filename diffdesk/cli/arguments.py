@@ -57,6 +57,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--context", type=int, default=0, metavar="TOKENS", help="of a GGUF file: room for so many (default: what fits)"
     )
+    parser.add_argument(
+        "--conditioning",
+        type=int,
+        default=0,
+        metavar="TOKENS",
+        help="of a GGUF file: self-conditioning counts the likeliest so many; faster on a processor (default: all)",
+    )
 
 
 def _add_bench_starter(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

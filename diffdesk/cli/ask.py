@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from diffdesk.cli.model import model_asked_for
 from diffdesk.core.errors import PromptError
 from diffdesk.core.events import Finished, FinishReason, Prefilled, RunEvent
 from diffdesk.core.messages import ImageRef, Message, Role
@@ -19,7 +20,6 @@ from diffdesk.documents.images import inspect_image
 from diffdesk.documents.recogniser import Recogniser
 from diffdesk.engine.client import EngineClient
 from diffdesk.paths import Places
-from diffdesk.services.models import spec_of
 from diffdesk.services.reading import Reading, read_images, with_text_of_images
 
 _EXIT = {FinishReason.FAILED: 1, FinishReason.CANCELLED: 130}
@@ -80,7 +80,7 @@ def ask(arguments: argparse.Namespace, places: Places) -> int:
         raise PromptError(
             "There is nothing to send", "No text and no image was given.", "Say something, or add --image."
         )
-    spec = spec_of(arguments.model, device=arguments.device, precision=arguments.precision, context=arguments.context)
+    spec = model_asked_for(arguments)
     client = EngineClient(places.logs)
     recogniser = Recogniser()
     try:

@@ -8,9 +8,9 @@ import sys
 import time
 from collections.abc import Mapping
 
+from diffdesk.cli.model import model_asked_for
 from diffdesk.documents.recogniser import Recogniser
 from diffdesk.paths import Places, resource_dir
-from diffdesk.services.models import spec_of
 from diffdesk.services.starter_figures import LINES, PAGES, Figures, Judged, judge
 from diffdesk.services.starter_measure import CURVE, Manner, StarterBench, open_bench
 from diffdesk.services.starter_sets import MeasureSet, SetKind, TruePage, read_pages, read_sets
@@ -27,9 +27,7 @@ def bench_starter(arguments: argparse.Namespace, places: Places) -> int:
     folder = resource_dir() / "measure" / "starter"
     sets = read_sets(folder, names, is_quick=arguments.quick) if has_sets else []
     pages = read_pages(arguments.pages) if arguments.pages is not None else {}
-    bench = open_bench(
-        spec_of(arguments.model, device=arguments.device, precision=arguments.precision, context=arguments.context)
-    )
+    bench = open_bench(model_asked_for(arguments))
     try:
         found = _measured(bench, sets, pages, arguments)
         able = bench.denoiser.capabilities

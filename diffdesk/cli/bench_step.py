@@ -8,6 +8,7 @@ import statistics
 import sys
 from dataclasses import asdict
 
+from diffdesk.cli.model import model_asked_for
 from diffdesk.core.events import Finished
 from diffdesk.core.messages import Message, Role
 from diffdesk.core.parameters import GenerationParameters
@@ -15,7 +16,6 @@ from diffdesk.core.requests import RunRequest, TaskKind
 from diffdesk.core.trace import CanvasClosed, StepDelta
 from diffdesk.engine.client import EngineClient
 from diffdesk.paths import Places, starter_dir
-from diffdesk.services.models import spec_of
 from diffdesk.services.step_measure import compare_with_torch, measure_parts
 
 _NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie rnoon rises be hind the hills. "
@@ -26,7 +26,7 @@ def bench_step(arguments: argparse.Namespace, places: Places) -> int:
     """Measure as asked and print the figures; returns the exit code."""
     if not arguments.parts and not arguments.against:
         return _whole(arguments, places)
-    spec = spec_of(arguments.model, device=arguments.device, precision=arguments.precision, context=arguments.context)
+    spec = model_asked_for(arguments)
     figures: dict[str, object] = {}
     if arguments.against:
         figures |= asdict(compare_with_torch(spec, arguments.folder or starter_dir(), _tell))
@@ -49,9 +49,7 @@ def _whole(arguments: argparse.Namespace, places: Places) -> int:
     """Denoise a number of canvases with a fixed seed in the engine."""
     client = EngineClient(places.logs)
     try:
-        spec = spec_of(
-            arguments.model, device=arguments.device, precision=arguments.precision, context=arguments.context
-        )
+        spec = model_asked_for(arguments)
         info = client.load(spec, lambda stage, share: None)
         kind = TaskKind.CHAT if info.can_chat else TaskKind.CORRECT
         text = _QUESTION if info.can_chat else _NOISY * arguments.canvases

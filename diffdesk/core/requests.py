@@ -146,6 +146,7 @@ class ModelSpec:
         backend: a name of the registry; empty chooses by what lies at the path.
         device, precision: as the backend takes them; "auto" lets it choose.
         context: tokens of prompt and answer that there has to be room for; 0 lets the backend choose.
+        conditioning: most likely tokens of each position that self-conditioning counts; 0 counts all, as published.
     """
 
     path: Path
@@ -153,6 +154,7 @@ class ModelSpec:
     device: str = "auto"
     precision: str = "auto"
     context: int = 0
+    conditioning: int = 0
 
     def to_json(self) -> dict[str, str | int]:
         """As a JSON object."""
@@ -167,6 +169,7 @@ class ModelSpec:
             str(data["device"]),
             str(data["precision"]),
             int(str(data["context"])),
+            int(str(data["conditioning"])),
         )
 
 

@@ -27,15 +27,15 @@ def starter_model() -> Path:
     return file if file.is_file() and (registry.is_installed(registry.GGUF) or not runs_folder) else folder
 
 
-def spec_of(path: Path | None, *, device: str = "auto", precision: str = "auto", context: int = 0) -> ModelSpec:
-    """How to load a folder or a GGUF file, None meaning the starter model; see `ModelSpec`.
+def spec_of(path: Path | None) -> ModelSpec:
+    """How to load a folder or a GGUF file, None meaning the starter model.
 
     Raises `CheckpointError` if it can't be loaded.
     """
     found = locate_model(starter_model() if path is None else path.expanduser().absolute())
     registry.inspect_model(found)
     read_profile(found)
-    return ModelSpec(found, device=device, precision=precision, context=context)
+    return ModelSpec(found)
 
 
 def name_of(path: Path | None) -> str:

@@ -10,15 +10,15 @@ import unicodedata
 
 CANT_CHAT = (
     "The starter model corrects English text, typed or read from an image; it can't chat. "
-    "Open a DiffusionGemma folder from the model menu to ask questions and hold conversations."
+    "Open DiffusionGemma from the model menu to ask questions and hold conversations."
 )
 CANT_LOOK = (
     "The starter model corrects text and lines that the text recogniser has read; it can't look at a whole image. "
-    "Open a DiffusionGemma folder from the model menu to ask about images."
+    "Open DiffusionGemma from the model menu to ask about images."
 )
 CANT_LANGUAGE = (
     "The starter model knows English only, so this text is left as it is. "
-    "Open a DiffusionGemma folder from the model menu for other languages."
+    "Open DiffusionGemma from the model menu for other languages."
 )
 NO_CHANGES = "Nothing to correct was found."
 

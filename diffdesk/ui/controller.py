@@ -366,6 +366,7 @@ class Controller(QObject):
     def _on_model_changed(self, view: ModelView) -> None:
         if view.state is ModelState.READY and view.info is not None:
             self._window.set_parameters(self._parameters, view.info.defaults)
+            self._window.set_welcome_line("" if view.info.can_chat else WELCOME_LINE)
             if not view.info.can_chat and self._library.current is None:
                 self._window.set_place(Place.CORRECT)
 

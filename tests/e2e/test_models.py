@@ -71,6 +71,7 @@ def test_the_program_starts_on_the_starters_gguf_file(qtbot: QtBot, start: Calla
     assert info is not None
     assert (info.backend, info.precision) == ("gguf", "Q8_0")
     assert "Starter · CPU" in chip_text(program)
+    assert "full DiffusionGemma" in program.window.centre.welcome.line.text()
     say(program, NOISY)
     assert wait_for_answer(qtbot, program).text == CORRECT
 
@@ -83,6 +84,7 @@ def test_a_dropped_gguf_file_is_loaded_chatted_with_and_found_again(
     drop(program, chat_file)
     wait_for_name(qtbot, program, "chatty-Q8_0")
     assert "chatty-Q8_0 · CPU" in chip_text(program)
+    assert not program.window.centre.welcome.line.text(), "what the starter lacks is no matter here"
     assert "Q8_0 on CPU" in program.window.header.model_chip.toolTip()
     chat(qtbot, program)
     qtbot.waitUntil(lambda: recent(program) == [str(chat_file)], timeout=30_000)

@@ -77,7 +77,6 @@ class GgufDenoiser:
     Args:
         parts: the model; closed with the denoiser.
         images: None for a model that can't see.
-        release: called in the end, to unmap the file.
     """
 
     def __init__(
@@ -87,7 +86,6 @@ class GgufDenoiser:
         tokenizer: Tokenizer,
         images: SoftTokens | None,
         manner: Manner,
-        release: Callable[[], None] = lambda: None,
     ) -> None:
         self._parts = parts
         self._plans = plans
@@ -95,7 +93,6 @@ class GgufDenoiser:
         self._images = images
         self._capabilities = manner.capabilities
         self._manner = manner
-        self._release = release
         self._held = TokenKeys.of_text(np.zeros(0, np.int32))  # what the cache holds
         self._canvas_length = 0
         self._mean: NDArray[np.float32] | None = None
@@ -328,7 +325,6 @@ class GgufDenoiser:
             self._images.close()
         self._parts.close()
         self._held = self._held.head(0)
-        self._release()
 
 
 def _pictures(is_image: NDArray[np.bool_], places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.metadata
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -145,6 +146,8 @@ class Library:
 @cache
 def load() -> Library:
     """ggml, bound and of the right version. Raises `EngineError` where it is missing or another one."""
+    # Where an assertion fails, ggml would start a debugger to print where; the process has to end, not to hang.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     try:
         module = importlib.import_module("llama_cpp.llama_cpp")
     except (ImportError, OSError, RuntimeError) as error:

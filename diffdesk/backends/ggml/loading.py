@@ -55,6 +55,9 @@ def load(spec: ModelSpec, progress: Progress, *, cache: TensorType | None = None
         raise SettingError(
             f"Precision can't be “{spec.precision}”", "A GGUF file has its number format already.", "Leave it at auto."
         )
+    for name, number in (("Context", spec.context), ("Self-conditioning", spec.conditioning)):
+        if number < 0:
+            raise SettingError(f"{name} can't be {number}", "It is a number of tokens, 0 for all.", "Leave it out.")
     progress("Checking the file", 0.0)
     facts = inspect_gguf(spec.path)
     check_library()
@@ -106,7 +109,8 @@ def load(spec: ModelSpec, progress: Progress, *, cache: TensorType | None = None
         can_step_rows=True,
     )
     progress("Getting ready", 1.0)
-    return GgufDenoiser(parts, Plans(parts), tokenizer, images, _manner(facts, placement, able, tokenizer))
+    manner = _manner(facts, placement, able, tokenizer)
+    return GgufDenoiser(parts, Plans(parts), tokenizer, images, replace(manner, top=spec.conditioning))
 
 
 def _placed(spec: ModelSpec, facts: GgufFacts, cache: TensorType | None) -> tuple[Placement, Device]:

@@ -107,7 +107,7 @@ class Weights:
         return data.view(np.float16 if one.kind is TensorType.F16 else np.float32).astype(np.float32)
 
     def close(self) -> None:
-        """Forget the tensors and free what was copied. The mapped files stay open."""
+        """Forget the tensors, free what was copied, and let go of the mapped files."""
         self.nodes.clear()
         for buffer in self._mapped:
             self._library.backend_buffer_free(buffer)
@@ -118,6 +118,7 @@ class Weights:
             context.close()
         self._buffers.clear()
         self._contexts.clear()
+        self._parts.clear()
 
 
 def _is_small(name: str, one: StoredTensor) -> bool:

@@ -60,7 +60,7 @@ def test_without_the_file_the_starter_is_its_folder(tmp_path: Path, monkeypatch:
 
 def test_files_and_folders_become_what_is_loaded(both: Path, gguf: Path) -> None:
     assert spec_of(gguf).path == gguf
-    assert spec_of(gguf.parent, device="cpu").path == gguf
+    assert spec_of(gguf.parent).path == gguf
     assert spec_of(both).path == both, "a folder of safetensors is meant itself"
     assert spec_of(both / STARTER_FILE).path == both / STARTER_FILE
 

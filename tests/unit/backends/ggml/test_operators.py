@@ -280,6 +280,8 @@ def test_settings_that_a_file_can_t_follow_are_refused(tmp_path_factory: pytest.
     for spec, words in (
         (ModelSpec(file, precision="bfloat16"), "Precision"),
         (ModelSpec(file, device="tpu"), "Device"),
+        (ModelSpec(file, context=-1), "Context"),
+        (ModelSpec(file, conditioning=-5), "Self-conditioning"),
     ):
         with pytest.raises(SettingError, match=words):
             load(spec, silent)
