@@ -170,7 +170,7 @@ SETTINGS: tuple[Setting, ...] = (
         "refresh",
         Kind.WHOLE,
         "Full steps",
-        "Every how many steps all words are computed; between them only those that have not settled. 1 computes all.",
+        "On a processor: at every such step all words are computed, between them what has not settled. 1 computes all.",
         1,
         64,
         has_model_default=True,

@@ -13,8 +13,11 @@ import ctypes
 import importlib
 import importlib.metadata
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from diffdesk.core.errors import EngineError
@@ -64,6 +67,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "set_output": (None, (_P,)),
     "nbytes": (_SIZE, (_P,)),
     "row_size": (_SIZE, (_INT, _LONG)),
+    "quantize_chunk": (_SIZE, (_INT, _P, _P, _LONG, _LONG, _LONG, _P)),
     "get_data": (_P, (_P,)),
     # operators
     **dict.fromkeys(("add", "sub", "mul", "div", "swiglu_split", "mul_mat", "get_rows", "cpy"), (_P, (_P, _P, _P))),
@@ -127,10 +131,10 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 class Library:
     """ggml's functions as attributes, under their names without `ggml_`."""
 
-    def __init__(self, handle: ctypes.CDLL) -> None:
+    def __init__(self, handles: Sequence[ctypes.CDLL]) -> None:
         self._functions: dict[str, Callable[..., Any]] = {}
         for name, (result, arguments) in _SIGNATURES.items():
-            function = getattr(handle, f"ggml_{name}")
+            function = _found(handles, f"ggml_{name}")
             function.restype, function.argtypes = result, arguments
             self._functions[name] = function
         self._silent = LOG_CALLBACK(lambda _level, _text, _data: None)  # kept: the library holds its address
@@ -141,6 +145,26 @@ class Library:
             return self._functions[name]
         except KeyError:
             raise AttributeError(f"ggml_{name} is not bound") from None
+
+
+def _found(handles: Sequence[ctypes.CDLL], name: str) -> Any:
+    for handle in handles:
+        with suppress(AttributeError):
+            return getattr(handle, name)
+    raise AttributeError(f"{name} is in none of its libraries")
+
+
+def _handles(path: str, platform: str = sys.platform) -> tuple[ctypes.CDLL, ...]:
+    """The loaded library at `path`, and those that it brought along.
+
+    Opened a second time by the same path, a library is the same. On Linux and macOS a library's own handle finds what
+    lies in those that it depends on; on Windows each is asked by itself.
+    """
+    main = ctypes.CDLL(path)
+    if platform != "win32":
+        return (main,)
+    beside = sorted(Path(path).parent.glob("ggml*.dll"))
+    return (main, *(ctypes.CDLL(str(one)) for one in beside))
 
 
 @cache
@@ -156,11 +180,9 @@ def load() -> Library:
             f"{PACKAGE} is missing or damaged: {error}.",
             _INSTALL,
         ) from error
-    # Opened by its path the library would be mapped a second time; this handle is the copy that is loaded, and finds
-    # the functions of the libraries that it depends on.
+    # ggml's own file, opened by another path, would be mapped a second time.
     try:
-        handle = ctypes.CDLL(module._lib._name)
-        library = Library(handle)
+        library = Library(_handles(module._lib._name))
     except (AttributeError, OSError) as error:
         raise _wrong(str(error)) from error
     version = (library.version() or b"").decode()

@@ -1,16 +1,12 @@
 """Rows of float32 values as the bytes of ggml's number formats, made by ggml itself.
 
-For the K formats, whose search for the best scales would take hours in Python. Uses the copy of ggml that comes with
-llama-cpp-python and is loaded only when a quantiser is asked for. Knows nothing of files or models.
-
-Signature: `ggml_quantize_chunk` in ggml.h of ggml 0.25. A wrong number of values would end the process there, so it
-is checked here.
+For the K formats, whose search for the best scales would take hours in Python. The library is loaded only when a
+quantiser is asked for. A wrong number of values would end the process there, so it is checked here. Knows nothing of
+files or models.
 """
 
 from __future__ import annotations
 
-import ctypes
-import importlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +15,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from diffdesk.backends.ggml.library import PACKAGE, load
 from diffdesk.backends.gguf.quantise import Quantiser, Rows, quantise
 from diffdesk.backends.gguf.types import TensorType
 from diffdesk.core.errors import EngineError
 
-PACKAGE = "llama-cpp-python"
 _MADE_HERE = frozenset({TensorType.F32, TensorType.F16, TensorType.BF16})
 _NEEDS_IMPORTANCE = frozenset({TensorType.IQ2_XXS, TensorType.IQ2_XS, TensorType.IQ1_S, TensorType.IQ1_M})
 _FEWEST = 1 << 16  # values worth a thread of their own
@@ -68,25 +64,12 @@ def _fill(chunk: _Chunk, kind: TensorType, rows: Rows, out: NDArray[np.uint8]) -
 
 def _load() -> _Chunk:
     try:
-        module = importlib.import_module("llama_cpp.llama_cpp")
-        # By this name it is the copy that is loaded already; a path to libggml would map a second one.
-        chunk = ctypes.CDLL(module._lib._name).ggml_quantize_chunk
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        chunk: _Chunk = load().quantize_chunk
+    except EngineError as error:
         raise EngineError(
             "This kind of file can't be made here",
-            f"It takes {PACKAGE}, which is missing or damaged.",
-            f"Install it (pip install {PACKAGE}==0.3.36), or choose another type, such as q8_0.",
-            repr(error),
+            f"It takes {PACKAGE}, which is missing or damaged: {error.text}",
+            f"{error.remedy} Or choose another type, such as q8_0.",
+            error.details,
         ) from error
-    chunk.restype = ctypes.c_size_t
-    chunk.argtypes = (
-        ctypes.c_int,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_int64,
-        ctypes.c_int64,
-        ctypes.c_int64,
-        ctypes.c_void_p,
-    )
-    made: _Chunk = chunk
-    return made
+    return chunk

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -55,6 +57,14 @@ def test_the_library_is_the_right_one_and_computes_right() -> None:
     assert library.load() is library.load()
     assert self_test() < 1e-6
     check_library()
+
+
+def test_functions_are_found_in_whichever_library_has_them() -> None:
+    """As on Windows, where each library answers for itself only."""
+    handles = [ctypes.CDLL(None), *library._handles(importlib.import_module("llama_cpp.llama_cpp")._lib._name)]
+    assert library.Library(handles).version() == library.load().version()
+    with pytest.raises(AttributeError, match="ggml_version"):
+        library.Library(handles[:1])
 
 
 def missing(name: str) -> None:
