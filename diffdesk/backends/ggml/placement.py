@@ -20,6 +20,7 @@ GIB = 1 << 30
 CHUNK = 256  # tokens of a prompt that are read at once on the CPU
 CARD_CHUNK = 512
 MOST_CONTEXT = 32_768  # tokens, unless more is asked for: the cache is set aside when a model is loaded
+CRAMPED_CONTEXT = 8_192  # where memory is short of the weights already
 LEAST_CONTEXT = 2_048
 PICTURE = 280  # places that a picture usually takes at most; a chunk never ends inside one
 _USABLE = 0.9  # share of the free memory that is taken
@@ -85,7 +86,7 @@ def place(
         sizes: bytes of each tensor.
         machine: what there is.
         context: tokens that are asked for; 0 takes what fits, up to `MOST_CONTEXT`.
-        cache: number format that is asked for; None takes float16, or q8_0 where that holds a longer text.
+        cache: number format that is asked for; None takes float16, or q8_0 where memory is short.
 
     Raises `EngineError` where there is too little memory even for `LEAST_CONTEXT` tokens.
     """
@@ -93,15 +94,25 @@ def place(
     on_card = _Budget(of, sizes, machine.card) if machine.card is not None else None
     budget = int(machine.free_memory * _USABLE) - work_bytes(of)
     if on_card is None or not on_card.is_useful(context or LEAST_CONTEXT):
-        # The mapped weights need no memory of their own, but without it every step would read them from the disk.
-        room = budget - min(weights, budget // 2)
-        kind, tokens = _cache(of, room, context, cache)
+        kind, tokens = _cache(of, _host_room(of, budget, weights, is_asked=context > 0), context, cache)
         everywhere = (HOST,) * of.layers
         text = f"CPU, {machine.threads} thread{'s' if machine.threads > 1 else ''}"
         turns = _turns(of, budget - weights - _all_caches(of, kind, tokens))
         return Placement(everywhere, everywhere, HOST, tokens, kind, CHUNK, turns, text)
     kind, tokens = on_card.cache(context, cache)
     return on_card.placed(kind, tokens)
+
+
+def _host_room(of: Architecture, budget: int, weights: int, *, is_asked: bool) -> int:
+    """Bytes for the cache in main memory.
+
+    The mapped weights need no memory of their own, but each page that the cache takes from them is read from the disk
+    again in every step. So where they don't fit, the cache is kept small, unless more was asked for.
+    """
+    left = budget - weights
+    if left >= _all_caches(of, TensorType.F16, LEAST_CONTEXT):
+        return left
+    return budget // 2 if is_asked else min(budget // 2, _all_caches(of, TensorType.F16, CRAMPED_CONTEXT))
 
 
 def work_bytes(of: Architecture) -> int:
@@ -127,16 +138,14 @@ def _scores(of: Architecture, context: int) -> int:
 def _cache(of: Architecture, room: int, asked: int, kind: TensorType | None) -> tuple[TensorType, int]:
     """The number format of the cache and the tokens that it holds in `room` bytes."""
     wanted = min(asked or MOST_CONTEXT, of.context_length)
-    least = min(wanted, LEAST_CONTEXT) if not asked else wanted
-    kinds = [TensorType.F16, TensorType.Q8_0] if kind is None else [kind]
-    for one in kinds:
-        if _fits_rows(of, one) and _all_caches(of, one, wanted) <= room:
-            return one, wanted
-    last = next((one for one in reversed(kinds) if _fits_rows(of, one)), TensorType.F16)
-    low, high = 0, wanted
-    while high - low > 256:
-        middle = (low + high) // 2
-        low, high = (middle, high) if _all_caches(of, last, middle) <= room else (low, middle)
+    least = wanted if asked else min(wanted, LEAST_CONTEXT)
+    usual = TensorType.F16 if kind is None else kind
+    tokens = _tokens(of, usual, room, wanted)
+    enough = wanted if asked else min(wanted, CRAMPED_CONTEXT)
+    if tokens >= enough:
+        return usual, tokens
+    last = TensorType.Q8_0 if kind is None and _fits_rows(of, TensorType.Q8_0) else usual
+    low = _tokens(of, last, room, enough)
     if low < least:
         raise EngineError(
             "There is not enough memory for this model",
@@ -150,6 +159,17 @@ def _cache(of: Architecture, room: int, asked: int, kind: TensorType | None) -> 
 def _turns(of: Architecture, room: int) -> bool:
     """Whether a turned embedding pays and leaves room enough; small vocabularies are turned in no time."""
     return of.vocab_size > EMBEDDING_ROWS and room > TensorType.F16.bytes_of((of.vocab_size, of.hidden)) + GIB
+
+
+def _tokens(of: Architecture, kind: TensorType, room: int, most: int) -> int:
+    """How many tokens, up to `most`, a cache of that format holds in `room` bytes; a few less where not all fit."""
+    if _all_caches(of, kind, most) <= room:
+        return most
+    low, high = 0, most
+    while high - low > 256:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _all_caches(of, kind, middle) <= room else (low, middle)
+    return low
 
 
 def _fits_rows(of: Architecture, kind: TensorType) -> bool:

@@ -14,6 +14,7 @@ from diffdesk.backends.ggml.devices import CARD, HOST, Card
 from diffdesk.backends.ggml.memory import Ring
 from diffdesk.backends.ggml.placement import (
     CHUNK,
+    CRAMPED_CONTEXT,
     GIB,
     LEAST_CONTEXT,
     MOST_CONTEXT,
@@ -70,9 +71,11 @@ def test_without_a_card_all_stays_where_it_is_mapped() -> None:
 
 
 def test_a_short_memory_holds_a_shorter_text_or_a_coarser_one() -> None:
-    sizes = [placed(memory) for memory in (64.0, 8.0, 6.0, 4.0)]
+    sizes = [placed(memory) for memory in (64.0, 8.0, 4.0, 3.0)]
     assert sizes[0].context >= sizes[1].context >= sizes[2].context >= sizes[3].context >= LEAST_CONTEXT
+    assert sizes[1].context <= CRAMPED_CONTEXT, "the cache drives out weights"
     assert sizes[-1].cache is TensorType.Q8_0
+    assert placed(8, context=16_000).context == 16_000
     with pytest.raises(EngineError, match="not enough memory"):
         placed(1.5)
     with pytest.raises(EngineError, match=r"200,000 tokens"):
