@@ -159,7 +159,7 @@ def _choice(hardware: Hardware) -> str:
     """Which backend for which hardware, and why."""
     gguf = (
         "GGUF files run on ggml, which reads their weights where they lie in the file: the full model as Q4_K_M takes "
-        "about 18 GB of memory, a third of what it takes in bfloat16"
+        "about 19 GB of memory, a third of what it takes in bfloat16"
     )
     large = [card for card in hardware.cards if card.memory >= 0.95 * LARGE_CARD]
     if not large:

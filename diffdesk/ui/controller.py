@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 STATE_PARAMETERS, STATE_LAYOUT, STATE_OPEN, STATE_VIEW = "parameters", "layout", "open_conversation", "view"
 WELCOME_LINE = (
     "The starter model corrects English text, yours or that of an image, on this machine. The full DiffusionGemma also "
-    "chats and knows other languages: open its GGUF file (16.8 GB, and about 18 GB of memory) from the model menu."
+    "chats and knows other languages: open its GGUF file (16.8 GB, and about 19 GB of memory) from the model menu."
 )
 _DRAFT_MILLISECONDS = 500
 

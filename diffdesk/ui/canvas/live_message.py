@@ -181,8 +181,8 @@ class LiveMessage(QWidget):
         self.strip.set_frame(frame)
         self.live_text.set_frame(frame, prefix)
         self._show_thought(frame, thought)
-        if is_new_canvas or frame.is_closed:
-            self._show_labels()
+        if is_new_canvas or frame.is_closed or frame.step == 1:
+            self._show_labels()  # the first step at once: a fast model is done before the labels' turn comes
         elif not self._label_timer.isActive():
             self._label_timer.start()
         if frame.is_closed and self._announced_canvas != frame.canvas:

@@ -78,6 +78,13 @@ def test_figures_change_slowly_and_end_right(live: Live, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: live.message.status_text.startswith("step 2 "))
 
 
+def test_the_first_step_is_told_at_once(live: Live) -> None:
+    live.message.show_frame(frame_of(["a"] * 4, step=0), "", "")
+    assert live.message.status_text.startswith("starting")
+    live.message.show_frame(frame_of(["a"] * 4, step=1), "", "")
+    assert live.message.status_text.startswith("step 1 ")
+
+
 def test_rate_counts_what_is_written_in_the_time_it_took(live: Live) -> None:
     live.message.show_frame(frame_of(["a"] * 100, step=1), "", "")
     live.clock.now += 4

@@ -111,5 +111,5 @@ def test_the_choice_of_a_backend_is_one_paragraph_with_its_reason(hardware: Hard
     text = report._choice(hardware)
     assert text.startswith(first)
     assert says in text
-    assert "18 GB of memory" in text
+    assert "19 GB of memory" in text
     assert "\n" not in text
