@@ -72,9 +72,9 @@ def try_library() -> LibraryState:
     package = metadata.version(PACKAGE)
     try:
         # Here, so that whoever only asks does not load what the process does.
+        from diffdesk.backends.ggml.binding import load
         from diffdesk.backends.ggml.check import check_library
         from diffdesk.backends.ggml.devices import find_cards
-        from diffdesk.backends.ggml.library import load
 
         version = bytes(load().version() or b"").decode()
         check_library()

@@ -11,10 +11,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from diffdesk.backends.ggml.binding import I32
 from diffdesk.backends.ggml.compute import Computation, read, write
 from diffdesk.backends.ggml.devices import Device
 from diffdesk.backends.ggml.graph import F32
-from diffdesk.backends.ggml.library import I32
 from diffdesk.core.errors import EngineError
 
 _TOLERANCE = 1e-5

@@ -11,9 +11,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from diffdesk.backends.ggml.binding import WEIGHTS_USAGE, load
 from diffdesk.backends.ggml.devices import HOST, Device, out_of_memory
 from diffdesk.backends.ggml.graph import MOST_NODES, NUMPY, Builder, Node, Tensors
-from diffdesk.backends.ggml.library import WEIGHTS_USAGE, load
 
 
 class Buffer:

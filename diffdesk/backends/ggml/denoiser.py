@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from diffdesk.backends.ggml.binding import I32
 from diffdesk.backends.ggml.compute import Computation, read, write
 from diffdesk.backends.ggml.graph import F32
-from diffdesk.backends.ggml.library import I32
 from diffdesk.backends.ggml.memory import Memory
 from diffdesk.backends.ggml.plans import Parts, Plans, Sights, StepOutput, StepWish
 from diffdesk.backends.ggml.products import Products, products_by_part
@@ -95,6 +95,7 @@ class GgufDenoiser:
         self._manner = manner
         self._held = TokenKeys.of_text(np.zeros(0, np.int32))  # what the cache holds
         self._canvas_length = 0
+        self._whole_sights: Sights | None = None  # of the canvas that was begun
         self._mean: NDArray[np.float32] | None = None
         self.chunk = manner.chunk
         self.top = manner.top
@@ -220,7 +221,7 @@ class GgufDenoiser:
         if not 1 <= len(ids) <= self._parts.of.canvas_length:
             raise ValueError(f"a canvas of {len(ids)} positions; the model's has {self._parts.of.canvas_length}")
         require_ids(ids, self._parts.of.vocab_size)
-        self._canvas_length = len(ids)
+        self._canvas_length, self._whole_sights = len(ids), None
         soft = np.zeros((0, self._parts.of.hidden), np.float32)
         self._parts.state.set_soft(soft if confidence is None else self._peaked(ids, confidence))
 
@@ -253,6 +254,10 @@ class GgufDenoiser:
         graph.run(canvas, self._positions(rows), sights, rows, temperature, np.zeros(len(rows)))
         return graph.logits()
 
+    def soft_embeddings(self) -> NDArray[np.float32]:
+        """float32[L, hidden]: what the next step of the canvas is conditioned on; for comparisons."""
+        return read(self._parts.state.soft).reshape(-1, self._parts.of.hidden)[: self._canvas_length].astype(np.float32)
+
     def step_products(self, canvas: NDArray[np.int32]) -> dict[str, Products]:
         """The matrix products of a whole step by what they are for, to be timed; to be closed by whoever asks."""
         rows = np.arange(len(canvas))
@@ -263,7 +268,14 @@ class GgufDenoiser:
         if len(canvas) != self._canvas_length:
             raise RuntimeError("the canvas was not started, or with another length")
         require_ids(canvas, self._parts.of.vocab_size)
-        memory, size = self._parts.memory, len(canvas)
+        if len(rows) < len(canvas):
+            return self._seen_by(rows)
+        if self._whole_sights is None:
+            self._whole_sights = self._seen_by(rows)  # the same in every step, and tens of megabytes in a long text
+        return self._whole_sights
+
+    def _seen_by(self, rows: NDArray[np.int64]) -> Sights:
+        memory, size = self._parts.memory, self._canvas_length
         return Sights(memory.sliding.canvas(memory.length, size, rows), memory.full.canvas(memory.length, size, rows))
 
     def _positions(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:

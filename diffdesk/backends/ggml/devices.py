@@ -10,7 +10,7 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from diffdesk.backends.ggml.library import ABORT_CALLBACK, ABORTED, CPU_DEVICE, GPU_DEVICES, SUCCESS, load
+from diffdesk.backends.ggml.binding import ABORT_CALLBACK, ABORTED, CPU_DEVICE, GPU_DEVICES, SUCCESS, load
 from diffdesk.core.errors import Cancelled, EngineError
 
 HOST, CARD = 0, 1  # places where tensors may lie

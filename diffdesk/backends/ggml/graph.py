@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffdesk.backends.ggml.library import I32, I64, NEOX, load
+from diffdesk.backends.ggml.binding import I32, I64, NEOX, load
 from diffdesk.backends.gguf.types import TensorType
 from diffdesk.core.errors import EngineError
 
@@ -97,7 +97,7 @@ class Tensors:
 
 
 def _init_params(size: int) -> ctypes.Structure:
-    from diffdesk.backends.ggml.library import InitParams
+    from diffdesk.backends.ggml.binding import InitParams
 
     return InitParams(size, None, True)
 

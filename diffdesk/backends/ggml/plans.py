@@ -14,10 +14,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from diffdesk.backends.ggml.binding import I32, I64
 from diffdesk.backends.ggml.compute import Buffer, Computation, read, write
 from diffdesk.backends.ggml.devices import HOST, Device
 from diffdesk.backends.ggml.graph import F32, Node, Product, Tensors
-from diffdesk.backends.ggml.library import I32, I64
 from diffdesk.backends.ggml.memory import Memory, View
 from diffdesk.backends.ggml.network import DECODER_SCALAR, EMBEDDING_ROWS, ENCODER_SCALAR, Network, Rows, Sight
 from diffdesk.backends.ggml.tail import Tail, TailInputs, block_of, tail

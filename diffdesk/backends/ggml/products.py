@@ -10,10 +10,10 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from diffdesk.backends.ggml.binding import I32
 from diffdesk.backends.ggml.compute import Computation, write, write_bytes
 from diffdesk.backends.ggml.devices import Device
 from diffdesk.backends.ggml.graph import F32, Node, Product
-from diffdesk.backends.ggml.library import I32
 from diffdesk.backends.ggml.plans import Parts
 from diffdesk.backends.gguf.types import TensorType
 

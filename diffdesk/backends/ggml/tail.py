@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from diffdesk.backends.ggml.binding import I32
 from diffdesk.backends.ggml.graph import Builder, Node
-from diffdesk.backends.ggml.library import I32
 
 _BLOCKS = (512, 256, 128, 64)  # tokens in a block, the first that divides the vocabulary
 

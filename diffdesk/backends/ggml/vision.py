@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from diffdesk.backends.ggml.binding import I32
 from diffdesk.backends.ggml.compute import Computation, read, write
 from diffdesk.backends.ggml.devices import Device
 from diffdesk.backends.ggml.graph import F32, Node
-from diffdesk.backends.ggml.library import I32
 from diffdesk.backends.ggml.weights import Weights
 from diffdesk.backends.gguf.faults import broken_description
 from diffdesk.backends.gguf.reader import Metadata, map_parts, read_gguf

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from diffdesk.backends.ggml.binding import WEIGHTS_USAGE, load
 from diffdesk.backends.ggml.compute import Buffer, write, write_bytes
 from diffdesk.backends.ggml.devices import CARD, HOST, Device, out_of_memory
 from diffdesk.backends.ggml.graph import Node, Tensors, full_shape
-from diffdesk.backends.ggml.library import WEIGHTS_USAGE, load
 from diffdesk.backends.gguf.reader import StoredTensor
 from diffdesk.backends.gguf.types import TensorType
 

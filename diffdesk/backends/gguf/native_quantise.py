@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from diffdesk.backends.ggml.library import PACKAGE, load
+from diffdesk.backends.ggml.binding import PACKAGE, load
 from diffdesk.backends.gguf.quantise import Quantiser, Rows, quantise
 from diffdesk.backends.gguf.types import TensorType
 from diffdesk.core.errors import EngineError

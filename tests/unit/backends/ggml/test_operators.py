@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from diffdesk.backends.ggml import check, library, network
+from diffdesk.backends.ggml import binding, check, network
+from diffdesk.backends.ggml.binding import I32, I64
 from diffdesk.backends.ggml.check import check_library, self_test
 from diffdesk.backends.ggml.compute import Computation, read, write
 from diffdesk.backends.ggml.devices import Device, find_cards
 from diffdesk.backends.ggml.graph import F32, Builder, Node, full_shape
-from diffdesk.backends.ggml.library import I32, I64
 from diffdesk.backends.ggml.loading import load
 from diffdesk.backends.ggml.tail import TailInputs, block_of, tail
 from diffdesk.core.denoiser import Prompt
@@ -54,17 +54,17 @@ def random(*shape: int, seed: int = 0, spread: float = 1.0) -> Values:
 
 
 def test_the_library_is_the_right_one_and_computes_right() -> None:
-    assert library.load() is library.load()
+    assert binding.load() is binding.load()
     assert self_test() < 1e-6
     check_library()
 
 
 def test_functions_are_found_in_whichever_library_has_them() -> None:
     """As on Windows, where each library answers for itself only."""
-    handles = [ctypes.CDLL(None), *library._handles(importlib.import_module("llama_cpp.llama_cpp")._lib._name)]
-    assert library.Library(handles).version() == library.load().version()
+    handles = [ctypes.CDLL(None), *binding._handles(importlib.import_module("llama_cpp.llama_cpp")._lib._name)]
+    assert binding.Library(handles).version() == binding.load().version()
     with pytest.raises(AttributeError, match="ggml_version"):
-        library.Library(handles[:1])
+        binding.Library(handles[:1])
 
 
 def missing(name: str) -> None:
@@ -72,17 +72,17 @@ def missing(name: str) -> None:
 
 
 def test_another_library_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    library.load.cache_clear()
-    monkeypatch.setattr(library, "VERSIONS", ("9.9.",))
+    binding.load.cache_clear()
+    monkeypatch.setattr(binding, "VERSIONS", ("9.9.",))
     with pytest.raises(EngineError, match=r"another version.*ggml 9\.9\.x"):
-        library.load()
+        binding.load()
     monkeypatch.undo()
-    monkeypatch.setattr("diffdesk.backends.ggml.library.importlib.import_module", missing)
+    monkeypatch.setattr("diffdesk.backends.ggml.binding.importlib.import_module", missing)
     with pytest.raises(EngineError, match="can't be loaded"):
-        library.load()
+        binding.load()
     monkeypatch.undo()
-    library.load.cache_clear()
-    library.load()
+    binding.load.cache_clear()
+    binding.load()
 
 
 def test_wrong_numbers_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

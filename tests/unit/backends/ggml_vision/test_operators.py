@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from diffdesk.backends.ggml.binding import I32
 from diffdesk.backends.ggml.compute import Computation, read, write
 from diffdesk.backends.ggml.devices import Device
 from diffdesk.backends.ggml.graph import F32
-from diffdesk.backends.ggml.library import I32
 from diffdesk.backends.gguf.types import TensorType
 from tests.unit.backends.ggml_vision.towers import Array
 

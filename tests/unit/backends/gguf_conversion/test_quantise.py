@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from diffdesk.backends.ggml import library
+from diffdesk.backends.ggml import binding
 from diffdesk.backends.gguf.native_quantise import native_quantiser
 from diffdesk.backends.gguf.quantise import quantise
 from diffdesk.backends.gguf.types import TensorType
@@ -88,7 +88,7 @@ def test_what_is_not_made_here_is_refused() -> None:
 
 
 def test_without_the_library_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    library.load.cache_clear()
+    binding.load.cache_clear()
     real = importlib.import_module
 
     def fails(name: str, package: str | None = None) -> object:
@@ -101,7 +101,7 @@ def test_without_the_library_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch)
         native_quantiser()
     assert "pip install" in caught.value.remedy
     monkeypatch.undo()
-    library.load.cache_clear()
+    binding.load.cache_clear()
 
 
 @pytest.mark.parametrize("kind", BLOCKWISE)
