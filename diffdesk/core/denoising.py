@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -43,6 +43,7 @@ class CanvasStart:
         ids: int32[L], noise or a draft.
         confidence: float32[L] for self-conditioning on a draft, or None.
         is_warm: the ids are a draft.
+        pinned: bool[L], positions that keep their token whatever the model says; None for none.
     """
 
     index: int
@@ -50,6 +51,7 @@ class CanvasStart:
     ids: NDArray[np.int32]
     confidence: NDArray[np.float32] | None = None
     is_warm: bool = False
+    pinned: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def denoise(
         try:
             if is_cancelled():
                 raise Cancelled
-            result = merged(result, rows, _stepped(denoiser, canvas, rows, temperature, draws.uniforms(canvas.size)))
+            stepped = _stepped(denoiser, canvas, rows, temperature, draws.uniforms(canvas.size))
+            result = _with_pins(merged(result, rows, stepped), start)
         except Cancelled:
             return CanvasOutcome(visible, step - 1, False, True, evidence.of(visible), seconds, row_steps)
         row_steps += len(rows)
@@ -147,11 +150,26 @@ def denoise(
             regions=regions,
         )
         visible, kept_before = result.argmax, kept
-        disorder = _mean_before_end(result.entropy, regions)
-        if is_done(result.argmax, result.entropy, regions != Region.AFTER_END if rest.is_active else None):
+        disorder = _mean_before_end(result.entropy, regions, start)
+        if is_done(result.argmax, result.entropy, _counting(regions, rest, start)):
             break
     is_settled = disorder < NOISE_ENTROPY
     return CanvasOutcome(visible, step, is_settled, False, evidence.of(visible), seconds, row_steps)
+
+
+def _with_pins(result: StepResult, start: CanvasStart) -> StepResult:
+    """The numbers of a step, in which pinned positions say their own token, and are sure of it."""
+    if start.pinned is None:
+        return result
+    pinned = start.pinned
+    return replace(
+        result,
+        argmax=np.where(pinned, start.ids, result.argmax),
+        sampled=np.where(pinned, start.ids, result.sampled),
+        entropy=np.where(pinned, np.float32(0), result.entropy),
+        probability=np.where(pinned, np.float32(1), result.probability),
+        kept_probability=np.where(pinned, np.float32(1), result.kept_probability),
+    )
 
 
 def _is_trusted(start: CanvasStart, rest: Rest) -> bool:
@@ -170,6 +188,14 @@ def _stepped(
     return denoiser.step_rows(canvas, rows, temperature, uniforms[rows])
 
 
-def _mean_before_end(entropy: NDArray[np.float32], regions: NDArray[np.uint8]) -> float:
-    kept = entropy[regions != Region.AFTER_END]
+def _counting(regions: NDArray[np.uint8], rest: Rest, start: CanvasStart) -> NDArray[np.bool_] | None:
+    """Which positions tell whether a canvas is done; None for all. Pinned ones tell nothing."""
+    if start.pinned is None:
+        return regions != Region.AFTER_END if rest.is_active else None
+    return ~start.pinned & (regions != Region.AFTER_END) if rest.is_active else ~start.pinned
+
+
+def _mean_before_end(entropy: NDArray[np.float32], regions: NDArray[np.uint8], start: CanvasStart) -> float:
+    counts = regions != Region.AFTER_END
+    kept = entropy[counts if start.pinned is None else counts & ~start.pinned]
     return float(kept.mean()) if kept.size else 0.0

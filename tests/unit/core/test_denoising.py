@@ -119,3 +119,28 @@ def test_only_what_stands_before_the_end_decides_whether_a_canvas_settled() -> N
         start = CanvasStart(0, 1, draft(TEXT), is_warm=True)
         _, outcome = collect(model, start, view=PlainView(ended_from))
         assert outcome.is_settled is is_settled
+
+
+def test_pinned_positions_keep_their_token() -> None:
+    """Whatever the model says of them: in what goes in, in what is shown, and in what comes out."""
+    pinned = np.zeros(LENGTH, np.bool_)
+    pinned[4:9] = True  # of "tbe quiek brown fox" the misspelt "quiek", which the model would mend
+    model = TableDenoiser([TEXT], LENGTH)
+    events, outcome = collect(model, CanvasStart(0, 1, draft(), is_warm=True, pinned=pinned))
+    assert all(fed[pinned].tolist() == draft()[pinned].tolist() for fed in model.fed)
+    assert outcome.ids[pinned].tolist() == draft()[pinned].tolist()
+    assert outcome.ids[~pinned].tolist() == model.wanted(0)[~pinned].tolist()
+    assert outcome.evidence[pinned].tolist() == [1.0] * 5
+    assert outcome.is_settled
+    assert not any(np.isin(one.positions, np.flatnonzero(pinned)).any() for one in events if isinstance(one, StepDelta))
+
+
+def test_pinned_positions_do_not_end_a_canvas_early() -> None:
+    """They are sure of themselves, which says nothing of the others."""
+    start = Draws(1, VOCABULARY.vocab_size).noise(LENGTH)
+    pinned = np.arange(LENGTH) != 3
+    start[pinned] = TableDenoiser([TEXT], LENGTH).wanted(0)[pinned]
+    _, free = collect(TableDenoiser([TEXT], LENGTH), CanvasStart(0, 1, start))
+    _, held = collect(TableDenoiser([TEXT], LENGTH), CanvasStart(0, 1, start, pinned=pinned))
+    assert held.ids.tolist() == free.ids.tolist()
+    assert held.steps > 1
