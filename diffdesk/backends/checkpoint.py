@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from diffdesk.backends.checkpoint_config import read_config, read_defaults, read_json
+from diffdesk.backends.packed.layout import PackedLayout, read_layout
 from diffdesk.backends.safetensors_header import BITS, HeaderError, TensorEntry, read_header
 from diffdesk.core.errors import CheckpointError
 from diffdesk.core.parameters import SamplerDefaults
@@ -49,9 +50,10 @@ class CheckpointFacts:
         has_vision: the files hold a vision tower.
         why_no_images: one sentence where images can't be read; empty where they can.
         shards: the weight files, in order.
-        elements: number of values of each tensor, by name.
         defaults: sampler settings of generation_config.json.
         problems: sentences on what is odd but does no harm.
+        layout: where the experts are packed into 4 bits by ModelOpt (NVFP4), what the files hold; else None.
+        entries: every tensor of the files, by name.
     """
 
     path: Path
@@ -67,9 +69,15 @@ class CheckpointFacts:
     has_vision: bool
     why_no_images: str
     shards: tuple[str, ...]
-    elements: Mapping[str, int] = field(repr=False)
+    entries: Mapping[str, TensorEntry] = field(repr=False)
     defaults: SamplerDefaults = field(default_factory=SamplerDefaults)
     problems: tuple[str, ...] = ()
+    layout: PackedLayout | None = field(default=None, repr=False)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the experts are packed into 4 bits."""
+        return self.layout is not None
 
     @property
     def can_see_images(self) -> bool:
@@ -101,7 +109,9 @@ def inspect_checkpoint(path: Path) -> CheckpointFacts:
         config = read_config(path, names)
         shards = _shards(path, names)
         entries = _entries(path, shards)
-        _refuse_quantised(entries)
+        layout = read_layout(path, entries) if config.is_packed else None
+        if layout is None:
+            _refuse_quantised(entries)
         _require_tokenizer(path, names)
         defaults = read_defaults(path, names, config.end_ids)
         why_no_images = _why_no_images(names, entries)
@@ -113,16 +123,25 @@ def inspect_checkpoint(path: Path) -> CheckpointFacts:
         context_length=config.context_length,
         vocab_size=config.vocab_size,
         layers=config.layers,
-        parameters=sum(one.elements for one in entries.values()),
+        parameters=_parameters(entries, config.is_packed),
         bytes=sum(one.bytes for one in entries.values()),
-        precision=_precision(entries),
+        precision="NVFP4" if config.is_packed else _precision(entries),
         has_vision=_has_vision(entries),
         why_no_images=why_no_images,
         shards=shards,
-        elements={name: one.elements for name, one in entries.items()},
+        entries=entries,
         defaults=defaults,
         problems=_oddities(names),
+        layout=layout,
     )
+
+
+def _parameters(entries: Mapping[str, TensorEntry], is_packed: bool) -> int:
+    """Weights in the files; of packed ones two lie in a byte, and their scales are none."""
+    if not is_packed:
+        return sum(one.elements for one in entries.values())
+    plain = sum(one.elements for name, one in entries.items() if ".experts." not in name)
+    return plain + sum(2 * one.elements for one in entries.values() if one.dtype == "U8")
 
 
 def _precision(entries: Mapping[str, TensorEntry]) -> str:

@@ -7,7 +7,7 @@ Reads and checks; imports no model library and knows nothing of weights.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from diffdesk.core.parameters import SamplerDefaults
 
 ARCHITECTURE = "DiffusionGemmaForBlockDiffusion"
 MODEL_TYPE = "diffusion_gemma"
+QUANT_FILE = "hf_quant_config.json"
 LARGEST_JSON = 64 * 1024 * 1024  # bytes; an index of 50,000 tensors takes 5 MB
 LONGEST_CANVAS = 65_535  # positions; traces number them in 16 bits
 
@@ -32,6 +33,7 @@ class ModelConfig:
     vocab_size: int
     layers: int
     end_ids: tuple[int, ...]
+    is_packed: bool
 
 
 def read_json(path: Path) -> dict[str, object]:
@@ -61,7 +63,7 @@ def read_config(path: Path, names: frozenset[str]) -> ModelConfig:
     if not isinstance(text, dict):
         raise CheckpointError("config.json is incomplete", "It does not describe the text model.", _AGAIN)
     _refuse_code(config, text)
-    _refuse_quantised(config, names)
+    packed = read_packing(path, config, names)
     for key in ("num_experts", "top_k_experts", "moe_intermediate_size"):
         _whole(text, key, 1, 1 << 20)
     if text.get("use_bidirectional_attention") == "all":
@@ -77,6 +79,7 @@ def read_config(path: Path, names: frozenset[str]) -> ModelConfig:
         vocab_size=_whole(text, "vocab_size", 2, 1 << 24),
         layers=_whole(text, "num_hidden_layers", 1, 4096),
         end_ids=_ids(config.get("eos_token_id")) or _ids(text.get("eos_token_id")),
+        is_packed=packed,
     )
 
 
@@ -103,18 +106,27 @@ def _refuse_code(config: Mapping[str, object], text: Mapping[str, object]) -> No
         )
 
 
-def _refuse_quantised(config: Mapping[str, object], names: frozenset[str]) -> None:
+def read_packing(folder: Path, config: Mapping[str, object], names: Collection[str]) -> bool:
+    """Whether the experts of a folder, which holds `names`, were packed into 4 bits by NVIDIA's ModelOpt (NVFP4).
+
+    Raises `CheckpointError` for every other compressed layout: loaded as it is, most of it would be noise.
+    """
     said = config.get("quantization_config")
-    if said is None and "hf_quant_config.json" not in names:
-        return
+    if not isinstance(said, dict) and QUANT_FILE in names:
+        said = read_json(folder / QUANT_FILE).get("quantization")
+    if said is None and QUANT_FILE not in names:
+        return False
     parts: list[str] = []
     if isinstance(said, dict):
+        by_modelopt = said.get("quant_method", "modelopt") == "modelopt"
+        if by_modelopt and said.get("quant_algo") == "NVFP4" and said.get("group_size", 16) == 16:
+            return True
         parts = [str(said[key])[:40] for key in ("quant_algo", "quant_method", "format") if said.get(key)]
     kind = ", ".join(parts) or "unnamed"
     raise CheckpointError(
         "Compressed weights can't be loaded",
         f"The weights are compressed ({kind}). Loaded as they are, most of them would be noise.",
-        "Use the folder with the uncompressed weights (bfloat16).",
+        "Use the folder with the uncompressed weights (bfloat16), NVIDIA's own NVFP4 build, or a GGUF file.",
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +42,26 @@ class HeaderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """One tensor of a file: its number format as the format names it, its number of values and of bytes."""
+    """One tensor of a file.
+
+    Attributes:
+        dtype: number format, as safetensors names it.
+        shape: a row's length last; () for a single number.
+        file: the name of the file that it lies in.
+        offset: of its first byte there.
+        bytes: how many.
+    """
 
     dtype: str
-    elements: int
+    shape: tuple[int, ...]
+    file: str
+    offset: int
     bytes: int
+
+    @property
+    def elements(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
 
 
 def read_header(path: Path) -> dict[str, TensorEntry]:
@@ -66,7 +82,9 @@ def read_header(path: Path) -> dict[str, TensorEntry]:
             raise HeaderError(f"is cut off: it ends after {size:,} bytes, inside its table of contents")
         raw = file.read(length)
     try:
-        table = json.loads(raw)
+        table = json.loads(raw, object_pairs_hook=_unrepeated)
+    except HeaderError:
+        raise
     except (ValueError, RecursionError):
         raise HeaderError("has a broken table of contents") from None
     if not isinstance(table, dict):
@@ -76,14 +94,23 @@ def read_header(path: Path) -> dict[str, TensorEntry]:
     for name, entry in table.items():
         if name == "__metadata__":
             continue
-        dtype, elements, begin, end = _entry(name, entry)
+        dtype, shape, begin, end = _entry(name, entry)
         spans.append((begin, end))
-        entries[name] = TensorEntry(dtype, elements, end - begin)
+        entries[name] = TensorEntry(dtype, shape, path.name, 8 + length + begin, end - begin)
     _check_spans(sorted(spans), size - 8 - length)
     return entries
 
 
-def _entry(name: str, entry: object) -> tuple[str, int, int, int]:
+def _unrepeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of the table; JSON's own reading would silently keep the last of two entries of one name."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise HeaderError(f"lists {twice[:80]} twice")
+    return made
+
+
+def _entry(name: str, entry: object) -> tuple[str, tuple[int, ...], int, int]:
     if not isinstance(entry, dict):
         raise HeaderError(f"describes the tensor {name[:80]} wrongly")
     dtype, shape, offsets = entry.get("dtype"), _sizes(entry.get("shape")), _sizes(entry.get("data_offsets"))
@@ -91,10 +118,10 @@ def _entry(name: str, entry: object) -> tuple[str, int, int, int]:
         raise HeaderError(f"describes the tensor {name[:80]} wrongly")
     if dtype not in BITS:
         raise HeaderError(f"uses a number format that is not known here ({dtype[:20]})")
-    elements, (begin, end) = math.prod(shape), offsets
-    if (end - begin) * 8 != elements * BITS[dtype]:
+    begin, end = offsets
+    if (end - begin) * 8 != math.prod(shape) * BITS[dtype]:
         raise HeaderError(f"describes the tensor {name[:80]} wrongly: its size and its place disagree")
-    return dtype, elements, begin, end
+    return dtype, tuple(shape), begin, end
 
 
 def _sizes(value: object) -> list[int] | None:

@@ -53,9 +53,17 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, metavar="MODEL", help="a GGUF file or a checkpoint folder (default: the starter model)"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, or gpu (of a folder: cuda) (default: auto)")
-    parser.add_argument("--precision", default="auto", help="of a folder: auto, float32 or bfloat16 (default: auto)")
     parser.add_argument(
-        "--context", type=int, default=0, metavar="TOKENS", help="of a GGUF file: room for so many (default: what fits)"
+        "--precision",
+        default="auto",
+        help="of a folder: auto, float32 or bfloat16; of an NVFP4 folder also int8, the lean way (default: auto)",
+    )
+    parser.add_argument(
+        "--context",
+        type=int,
+        default=0,
+        metavar="TOKENS",
+        help="of a GGUF file or an NVFP4 folder: room for so many (default: what fits)",
     )
     parser.add_argument(
         "--conditioning",

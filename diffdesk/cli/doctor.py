@@ -19,6 +19,7 @@ from diffdesk.core.errors import UserError
 from diffdesk.engine.probe import PACKAGE, ask_library
 from diffdesk.models.hardware import Hardware, free_disk, look_at_hardware
 from diffdesk.paths import Places, starter_dir
+from diffdesk.services.choice import ADD_TORCH, describe_choice
 from diffdesk.services.models import STARTER_FILE, starter_model
 
 # package → what is lost without it, and the remedy
@@ -31,8 +32,6 @@ _PACKAGES: dict[str, str] = {
 }
 # Of the extra `gpu`: all of them or none.
 _TORCH_PACKAGES = ("torch", "transformers", "accelerate", "safetensors")
-_ADD_TORCH = "pip install 'diffdesk[gpu]'"
-LARGE_CARD = 24 * 10**9  # bytes of a card from which torch is the better choice for models that fit it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def doctor(arguments: argparse.Namespace, places: Places) -> int:
         *_torch_findings(),
         *_place_findings(places),
         *_starter_findings(),
-        Finding("Which backend", _choice(hardware)),
+        Finding("Which model", describe_choice(hardware.cards, has_torch=registry.is_installed(registry.TRANSFORMERS))),
     ]
     is_fine = all(one.is_fine for one in findings)
     if arguments.json:
@@ -117,10 +116,10 @@ def _torch_findings() -> list[Finding]:
     """What folders of safetensors files are run with. None of it is needed; a part of it is a mistake."""
     found = {name: _version(name) for name in _TORCH_PACKAGES}
     if not any(found.values()):
-        text = f"not installed; only needed for folders of safetensors files and large GPUs: {_ADD_TORCH}"
+        text = f"not installed; only needed for folders of safetensors files and large GPUs: {ADD_TORCH}"
         return [Finding("torch", text)]
     return [
-        Finding(name, version or f"missing, though others of its extra are here; run: {_ADD_TORCH}", bool(version))
+        Finding(name, version or f"missing, though others of its extra are here; run: {ADD_TORCH}", bool(version))
         for name, version in found.items()
     ]
 
@@ -153,26 +152,3 @@ def _model_finding(subject: str, path: Path, inspect: Callable[[], registry.Mode
         return Finding(subject, f"{error.title}. {error.text} {error.remedy}", is_fine=False)
     size = f"{facts.parameters / 1e6:.1f} M parameters, {facts.precision}, {facts.bytes / 2**20:.0f} MiB"
     return Finding(subject, f"{size}, canvas of {facts.canvas_length} tokens, in {path}")
-
-
-def _choice(hardware: Hardware) -> str:
-    """Which backend for which hardware, and why."""
-    gguf = (
-        "GGUF files run on ggml, which reads their weights where they lie in the file: the full model as Q4_K_M takes "
-        "about 19 GB of memory, a third of what it takes in bfloat16"
-    )
-    large = [card for card in hardware.cards if card.memory >= 0.95 * LARGE_CARD]
-    if not large:
-        small = "a graphics card of less than 24 GB" if hardware.cards else "no NVIDIA card"
-        return (
-            f"GGUF, for this machine has {small}. {gguf}. Folders of safetensors files run on Transformers, which on a "
-            "processor would need 104 GB for the full model in float32; it is worth its gigabytes on graphics cards of "
-            "24 GB and more."
-        )
-    best = max(large, key=lambda card: card.memory)
-    able = "" if registry.is_installed(registry.TRANSFORMERS) else f" (not installed: {_ADD_TORCH})"
-    return (
-        f"Transformers{able} on {best.name}, for a folder of safetensors files that fits the graphics memory: the full "
-        "model in bfloat16 needs about 52 GB, over all cards together; smaller checkpoints the size of their folder "
-        f"and a quarter more. {gguf}; choose one where the folder doesn't fit."
-    )

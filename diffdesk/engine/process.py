@@ -171,6 +171,7 @@ def _bug(error: Exception) -> EngineError:
 def main() -> None:
     """Set up the pipes and the log, then serve."""
     folder = Path(sys.argv[1])
+    os.environ.setdefault("TRITON_CACHE_DIR", str(folder.parent / "kernels"))  # compiled once for this profile
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # from here on whatever prints to fd 1 lands in the error stream
     start_log(folder, "engine")

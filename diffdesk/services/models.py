@@ -12,8 +12,10 @@ from diffdesk.backends.gguf.types import TensorType
 from diffdesk.backends.model_location import locate_model, plain_name
 from diffdesk.core.errors import CheckpointError, UserError
 from diffdesk.core.requests import ModelSpec
+from diffdesk.models.hardware import look_at_hardware
 from diffdesk.models.profile import read_profile
 from diffdesk.paths import starter_dir
+from diffdesk.services.choice import packed_warning
 
 STARTER_FILE = "starter-q8_0.gguf"
 _HEADROOM = 1.25  # a loaded model takes its weights, and working memory beside them
@@ -56,6 +58,8 @@ def memory_warning(path: Path) -> CheckpointError | None:
     free = psutil.virtual_memory().available
     if isinstance(facts, GgufFacts):
         return _mapped_warning(facts, free)
+    if facts.layout is not None:
+        return packed_warning(facts, facts.layout, look_at_hardware().cards, free)
     needed = int(facts.bytes * _HEADROOM)
     if needed <= free:
         return None

@@ -18,11 +18,11 @@ from diffdesk.backends.checkpoint import (
     inspect_checkpoint,
     reading_explained,
 )
-from diffdesk.backends.checkpoint_config import read_defaults, read_json
+from diffdesk.backends.checkpoint_config import read_defaults, read_json, read_packing
 from diffdesk.backends.gguf.conversion_config import read_architecture, rope_factors, text_config
 from diffdesk.backends.gguf.conversion_names import ROPE_FACTORS, checkpoint_name, is_left_out
 from diffdesk.backends.gguf.layout import Architecture
-from diffdesk.backends.gguf.nvfp4_source import is_nvfp4, stacked_experts
+from diffdesk.backends.gguf.nvfp4_source import stacked_experts
 from diffdesk.backends.gguf.tensor_source import (
     AGAIN,
     NUMBERS,
@@ -82,7 +82,8 @@ class Folder:
 
 def open_folder(path: Path) -> Folder:
     """Check the folder `path`; raises `CheckpointError` where no model can be read from it, and `OSError`."""
-    is_packed = (path / "config.json").is_file() and is_nvfp4(path, read_json(path / "config.json"))
+    names = frozenset(one.name for one in path.iterdir()) if path.is_dir() else frozenset()
+    is_packed = "config.json" in names and read_packing(path, read_json(path / "config.json"), names)
     shards = _packed_shards(path) if is_packed else inspect_checkpoint(path).shards
     stamps = [(shard, (path / shard).stat()) for shard in shards]
     return Folder(

@@ -1,4 +1,4 @@
-"""NVIDIA's 4-bit checkpoints: how one is recognised, and its experts as rows of float32.
+"""The experts of NVIDIA's 4-bit checkpoints as rows of float32.
 
 The layout of `nvidia/diffusiongemma-26B-A4B-it-NVFP4` (written by nvidia-modelopt): only the experts are compressed,
 each of them with a matrix of its own. For a matrix (n, k):
@@ -14,17 +14,14 @@ A value is E2M1 × weight_scale × weight_scale_2; of the four bits the highest 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-from diffdesk.backends.checkpoint_config import read_json
 from diffdesk.backends.gguf.quantise import Rows
 from diffdesk.backends.gguf.tensor_source import AGAIN, StackedRows, StoredTensor
 from diffdesk.core.errors import CheckpointError
 
 GROUP = 16  # values that share a scale
-QUANT_FILE = "hf_quant_config.json"
 
 _MAGNITUDES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 _NIBBLES = np.array([*_MAGNITUDES, *(-one for one in _MAGNITUDES)], np.float32)
@@ -41,14 +38,6 @@ def _e4m3() -> Rows:
 
 
 _SCALES = _e4m3()
-
-
-def is_nvfp4(folder: Path, config: Mapping[str, object]) -> bool:
-    """Whether a folder with this config.json says that it is compressed in this way."""
-    said = config.get("quantization_config")
-    if not isinstance(said, dict) and (folder / QUANT_FILE).is_file():
-        said = read_json(folder / QUANT_FILE).get("quantization")
-    return isinstance(said, dict) and said.get("quant_algo") == "NVFP4"
 
 
 class Nvfp4Rows:

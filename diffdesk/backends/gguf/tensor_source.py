@@ -6,9 +6,8 @@ and not a crash. Knows nothing of models; `nvfp4_source` knows a compressed layo
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -139,15 +138,5 @@ def read_tensors(folder: Path, shards: Sequence[str]) -> dict[str, StoredTensor]
         twice = sorted(found.keys() & known.keys())
         if twice:
             raise CheckpointError("A weight file is damaged", f"{shard} repeats {twice[0][:80]}.", AGAIN)
-        for name, (shape, begin) in _places(path).items():
-            found[name] = StoredTensor(name, known[name].dtype, shape, path, begin)
+        found |= {name: StoredTensor(name, one.dtype, one.shape, path, one.offset) for name, one in known.items()}
     return found
-
-
-def _places(path: Path) -> Mapping[str, tuple[tuple[int, ...], int]]:
-    """Shape and place of each tensor of a file whose header is sound."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        table = json.loads(file.read(length))
-    table.pop("__metadata__", None)
-    return {name: (tuple(entry["shape"]), 8 + length + int(entry["data_offsets"][0])) for name, entry in table.items()}

@@ -5,7 +5,6 @@ Logits, KV cache and self-conditioning stay on the device. Knows nothing of turn
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,20 +15,20 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.diffusion_gemma.modeling_diffusion_gemma import DiffusionGemmaForBlockDiffusion
 
 from diffdesk.backends.image_patches import ImageReader, PreparedImage
-from diffdesk.backends.prefix import TokenKeys, cant_see, common_prefix, lay_out, require_ids, require_room
+from diffdesk.backends.prefix import TokenKeys, common_prefix, lay_out, require_ids, require_room
 from diffdesk.backends.transformers_backend.cache import PrefixCache
 from diffdesk.backends.transformers_backend.failures import memory_errors_explained
+from diffdesk.backends.transformers_backend.folder_denoiser import FolderDenoiser
 from diffdesk.backends.transformers_backend.reduction import StepInputs, peaked_logits, reduce_logits
 from diffdesk.backends.transformers_backend.tokenizer import FastTokenizer
 from diffdesk.core.denoiser import Capabilities, Prompt, StepResult
-from diffdesk.core.messages import ImageRef, LinePicture
 from diffdesk.core.parameters import SamplerDefaults
 
 CPU_CHUNK = 256  # tokens of a prompt read between two looks at the stop button
 GPU_CHUNK = 2048
 
 
-class TransformersDenoiser:
+class TransformersDenoiser(FolderDenoiser):
     """A loaded model. One request at a time, from one thread."""
 
     def __init__(
@@ -40,31 +39,15 @@ class TransformersDenoiser:
         defaults: SamplerDefaults,
         capabilities: Capabilities,
     ) -> None:
+        device: torch.device = model.model.decoder.embed_tokens.weight.device
+        super().__init__(tokenizer, images, defaults, capabilities, device)
         self._loaded: DiffusionGemmaForBlockDiffusion | None = model
-        self._tokenizer = tokenizer
-        self._images = images
-        self._defaults = defaults
-        self._capabilities = capabilities
         self._placeholder = int(model.config.image_token_id)
-        self._device: torch.device = model.model.decoder.embed_tokens.weight.device
         self._dtype: torch.dtype = model.model.decoder.embed_tokens.weight.dtype
         self.chunk = GPU_CHUNK if self._device.type == "cuda" else CPU_CHUNK
         self._cache = PrefixCache(model.config.text_config)
-        self._held = TokenKeys.of_text(np.zeros(0, np.int32))  # what the cache holds
         self._positions: Tensor | None = None
         self._conditioning: Tensor | None = None
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._capabilities
-
-    @property
-    def defaults(self) -> SamplerDefaults:
-        return self._defaults
-
-    @property
-    def tokenizer(self) -> FastTokenizer:
-        return self._tokenizer
 
     @property
     def model(self) -> DiffusionGemmaForBlockDiffusion:
@@ -72,15 +55,6 @@ class TransformersDenoiser:
         if self._loaded is None:
             raise RuntimeError("the model is closed")
         return self._loaded
-
-    def image_tokens(self, image: ImageRef | LinePicture) -> int:
-        """How many placeholder tokens this image takes; raises `PromptError` or `ImageError`."""
-        return self._reader().prepare(image).tokens
-
-    def _reader(self) -> ImageReader:
-        if self._images is None:
-            raise cant_see(self._capabilities)
-        return self._images
 
     def prefill(self, prompt: Prompt, progress: Callable[[int, int], None]) -> int:
         """Bring the KV cache to exactly `prompt`; see `Denoiser.prefill`."""
@@ -159,10 +133,7 @@ class TransformersDenoiser:
         self._end_canvas()
         self._cache.clear()
         self._loaded = None
-        self._held = self._held.head(0)
-        gc.collect()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        self._forget()
 
     def _end_canvas(self) -> None:
         self._positions = self._conditioning = None
@@ -220,6 +191,3 @@ class TransformersDenoiser:
                     pixels.to(self._device), positions.to(self._device), return_dict=True
                 ).pooler_output
         return BaseModelOutputWithPooling(pooler_output=torch.cat([made[one.key] for one in images]))
-
-    def _to_device(self, ids: NDArray[np.int32]) -> Tensor:
-        return torch.from_numpy(ids.astype(np.int64)).to(self._device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -13,14 +13,19 @@ _SIGNS = ("not enough memory", "can't allocate memory", "out of memory", "unable
 
 
 @contextmanager
-def memory_errors_explained(doing: str) -> Iterator[None]:
-    """Raise `EngineError` in place of an allocation that failed; `doing` completes "not enough memory to …"."""
+def memory_errors_explained(doing: str, let_go: Callable[[], None] | None = None) -> Iterator[None]:
+    """Raise `EngineError` in place of an allocation that failed; `doing` completes "not enough memory to …".
+
+    `let_go` is called then, to free what can be spared.
+    """
     try:
         yield
     except (MemoryError, RuntimeError, OSError) as error:
         if not is_memory_error(error):
             raise
         on_gpu = isinstance(error, torch.OutOfMemoryError)
+        if let_go is not None:
+            let_go()
         if on_gpu:
             torch.cuda.empty_cache()
         raise not_enough_memory(doing, details=str(error), on_gpu=on_gpu) from error

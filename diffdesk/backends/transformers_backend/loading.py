@@ -10,15 +10,21 @@ from pathlib import Path
 
 # These are read when torch and transformers are imported. Nothing in this process ever asks a network.
 os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_PROGRESS_BARS="1")
+# Pieces of a card's memory that can grow fit together better than ones of fixed size. Not made for Windows.
+if os.name != "nt":
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
 # Threads that wait for each other spin only briefly. By default they spin for milliseconds, which is no faster on a
 # machine at rest and took five times as long for a step (700 against 134 ms) on two cores that others use as well.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+from transformers.models.diffusion_gemma.configuration_diffusion_gemma import DiffusionGemmaConfig
 from transformers.models.diffusion_gemma.modeling_diffusion_gemma import DiffusionGemmaForBlockDiffusion
 from transformers.utils import logging as transformers_logging
 
 from diffdesk.backends.checkpoint import TOKENIZER_FILE, CheckpointFacts, inspect_checkpoint
 from diffdesk.backends.image_patches import ImageReader, read_settings
+from diffdesk.backends.packed.denoiser import PackedDenoiser
+from diffdesk.backends.packed.loading import load_packed
 from diffdesk.backends.transformers_backend.denoiser import TransformersDenoiser
 from diffdesk.backends.transformers_backend.failures import is_memory_error, memory_errors_explained
 from diffdesk.backends.transformers_backend.placement import Placement, place
@@ -34,33 +40,37 @@ Progress = Callable[[str, float], None]
 READING = "Reading the weights"
 
 
-def load(spec: ModelSpec, progress: Progress) -> TransformersDenoiser:
+def load(spec: ModelSpec, progress: Progress) -> TransformersDenoiser | PackedDenoiser:
     """Load the folder `spec.path`. `progress(stage, share)` is called often and may raise `Cancelled`.
 
     Raises `CheckpointError`, `EngineError` or `SettingError` as the parts that it calls do.
     """
     progress("Checking the folder", 0.0)
     facts = inspect_checkpoint(spec.path)
+    if facts.layout is not None:
+        return load_packed(spec, facts, facts.layout, lambda config: _image_reader(facts, config), progress)
     tokenizer = FastTokenizer(facts.path / TOKENIZER_FILE, facts.vocab_size)
     placement = place(spec, facts)
     progress(READING, 0.0)
     with memory_errors_explained("load this model"):
         model = read_model(facts.path, placement, progress)
     progress("Getting ready", 0.0)
-    images, why_no_images = _image_reader(facts, model)
+    images = _image_reader(facts, model.config)
+    sees = not isinstance(images, str)
     capabilities = Capabilities(
         backend="transformers",
         parameters=facts.parameters,
         canvas_length=facts.canvas_length,
         context_length=facts.context_length,
-        can_see_images=images is not None,
-        why_no_images=why_no_images,
+        can_see_images=sees,
+        why_no_images="" if sees else str(images),
         can_warm_start=True,
         device=placement.text,
         precision=str(placement.dtype).removeprefix("torch."),
     )
     progress("Getting ready", 1.0)
-    return TransformersDenoiser(model, tokenizer, images, facts.defaults, capabilities)
+    reader = None if isinstance(images, str) else images
+    return TransformersDenoiser(model, tokenizer, reader, facts.defaults, capabilities)
 
 
 def read_model(path: Path, placement: Placement, progress: Progress) -> DiffusionGemmaForBlockDiffusion:
@@ -138,16 +148,16 @@ def _counted(items: list[object], progress: Progress) -> Iterator[object]:
     progress(READING, 1.0)
 
 
-def _image_reader(facts: CheckpointFacts, model: DiffusionGemmaForBlockDiffusion) -> tuple[ImageReader | None, str]:
+def _image_reader(facts: CheckpointFacts, config: DiffusionGemmaConfig) -> ImageReader | str:
     """The reader of images, or why there is none."""
     if not facts.can_see_images:
-        return None, facts.why_no_images
-    vision = model.config.vision_config
+        return facts.why_no_images
+    vision = config.vision_config
     try:
         settings = read_settings(facts.path, vision.position_embedding_size)
     except (OSError, CheckpointError) as error:
         log.warning("preparation of images of %s: %s", facts.path, error)
-        return None, "The model's folder describes the preparation of images in a way that is not understood."
+        return "The model's folder describes the preparation of images in a way that is not understood."
     if (settings.patch, settings.pooling) != (vision.patch_size, vision.pooling_kernel_size):
-        return None, "The model's folder describes the preparation of images for another model."
-    return ImageReader(settings), ""
+        return "The model's folder describes the preparation of images for another model."
+    return ImageReader(settings)

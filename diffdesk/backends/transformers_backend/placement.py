@@ -48,20 +48,30 @@ def place(spec: ModelSpec, facts: CheckpointFacts) -> Placement:
         raise SettingError(
             f"Precision can't be “{spec.precision}”", f"It is auto, {' or '.join(DTYPES)}.", "Choose one of these."
         )
-    kind = spec.device.partition(":")[0]
+    if check_device(spec.device) == "cpu":
+        return _on_cpu(spec.precision, facts)
+    return _on_gpus(spec, facts)
+
+
+def check_device(asked: str) -> str:
+    """The kind of device to use, "cpu" or "cuda", from what was asked for, such as "auto" or "cuda:1".
+
+    Raises `SettingError` for one that there is none of, `EngineError` where the machine has no such device.
+    """
+    kind = asked.partition(":")[0]
     if kind not in ("auto", "cpu", "cuda"):
         raise SettingError(
-            f"Device can't be “{spec.device}”", "It is auto, cpu, cuda, or cuda:0 for one card.", "Choose one of these."
+            f"Device can't be “{asked}”", "It is auto, cpu, cuda, or cuda:0 for one card.", "Choose one of these."
         )
     if kind == "cpu" or (kind == "auto" and not torch.cuda.is_available()):
-        return _on_cpu(spec.precision, facts)
+        return "cpu"
     if not torch.cuda.is_available():
         raise EngineError(
             "No NVIDIA graphics card can be used",
             "None was found, or its driver does not fit the installed PyTorch.",
             "Choose the device “auto” or “cpu”, or install the driver and the CUDA build of PyTorch.",
         )
-    return _on_gpus(spec, facts)
+    return "cuda"
 
 
 def work_bytes(facts: CheckpointFacts) -> int:
@@ -81,11 +91,12 @@ def _on_cpu(precision: str, facts: CheckpointFacts) -> Placement:
             "load this model",
             f"It takes {needed / GIB:.1f} GiB as {chosen}; this computer has {memory.total / GIB:.1f} GiB.",
         )
-    threads = _set_threads()
+    threads = set_threads()
     return Placement(dtype, None, f"CPU, {threads} thread{'s' if threads > 1 else ''}")
 
 
-def _set_threads() -> int:
+def set_threads() -> int:
+    """Have torch use the cores that there are, unless OMP_NUM_THREADS says otherwise; gives their number."""
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(usable_cores())
     return torch.get_num_threads()
@@ -94,7 +105,7 @@ def _set_threads() -> int:
 def _on_gpus(spec: ModelSpec, facts: CheckpointFacts) -> Placement:
     chosen = spec.precision if spec.precision != "auto" else "bfloat16"
     dtype = DTYPES[chosen]
-    indices = _gpus_asked_for(spec.device)
+    indices = gpus_asked_for(spec.device)
     free = {index: int(torch.cuda.mem_get_info(index)[0] * USABLE) for index in indices}
     weights = facts.parameters * dtype.itemsize
     roomiest = max(free, key=lambda index: free[index])
@@ -102,7 +113,7 @@ def _on_gpus(spec: ModelSpec, facts: CheckpointFacts) -> Placement:
     if needed <= free[roomiest]:
         name = torch.cuda.get_device_name(roomiest)
         return Placement(dtype, {"": f"cuda:{roomiest}"}, name)
-    sizes = {name: count * dtype.itemsize for name, count in facts.elements.items()}
+    sizes = {name: one.elements * dtype.itemsize for name, one in facts.entries.items()}
     device_map = spread_layers(sizes, facts.layers, free, work_bytes(facts))
     if device_map is None:
         raise not_enough_memory(
@@ -115,7 +126,8 @@ def _on_gpus(spec: ModelSpec, facts: CheckpointFacts) -> Placement:
     return Placement(dtype, device_map, text)
 
 
-def _gpus_asked_for(device: str) -> list[int]:
+def gpus_asked_for(device: str) -> list[int]:
+    """The numbers of the cards that may be used; raises `SettingError` where there is none of the number given."""
     count = torch.cuda.device_count()
     _, _, number = device.partition(":")
     if not number:

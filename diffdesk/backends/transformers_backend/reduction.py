@@ -30,13 +30,13 @@ class StepInputs:
 
     Attributes:
         canvas: int64[L] on the device, the tokens that went into the step.
-        temperature: > 0.
+        temperature: > 0, a number or float32[1] on the device.
         uniforms: float64[L] on the device, in [0, 1).
         alternatives: how many of the most probable tokens to return.
     """
 
     canvas: Tensor
-    temperature: float
+    temperature: float | Tensor
     uniforms: Tensor
     alternatives: int
 
@@ -46,18 +46,29 @@ def reduce_logits(logits: Tensor, inputs: StepInputs) -> StepResult:
 
     Raises `EngineError` where the model computed no numbers (overflow in a narrow format).
     """
+    # One copy to the host: ids below 2^53 are exact in float64.
+    return as_result(reduce_rows(logits, inputs).cpu().numpy())
+
+
+def reduce_rows(logits: Tensor, inputs: StepInputs) -> Tensor:
+    """float64[L, 5 + 2k] on the device, as `as_result` takes it; the logits become the processed ones in place."""
     length, vocab = logits.shape
     rows = max(1, CHUNK_BYTES // (vocab * 8))
-    parts = [_reduce_rows(logits[at : at + rows], inputs, at) for at in range(0, length, rows)]
-    # One copy to the host: ids below 2^53 are exact in float64.
-    host: NDArray[np.float64] = torch.cat(parts).cpu().numpy()
+    return torch.cat([_reduce_rows(logits[at : at + rows], inputs, at) for at in range(0, length, rows)])
+
+
+def as_result(host: NDArray[np.float64]) -> StepResult:
+    """The numbers of a step by their names: five for each position, then k ids and k probabilities.
+
+    Raises `EngineError` where one of them is none.
+    """
     if not np.isfinite(host).all():
         raise EngineError(
             "The model computed no valid numbers",
             "Its number format overflowed, or its weights are damaged.",
             "Load the model with precision float32 or bfloat16; if that does not help, download it again.",
         )
-    many = inputs.alternatives
+    many = (host.shape[1] - 5) // 2
     return StepResult(
         argmax=host[:, 0].astype(np.int32),
         sampled=host[:, 1].astype(np.int32),

@@ -94,7 +94,11 @@ def test_shards_are_read_together(model: Path) -> None:
     shards = split(model)
     facts = inspect_checkpoint(model)
     assert facts.shards == shards
-    assert (facts.parameters, facts.bytes, facts.elements) == (whole.parameters, whole.bytes, whole.elements)
+    assert (facts.parameters, facts.bytes, facts.entries.keys()) == (
+        whole.parameters,
+        whole.bytes,
+        whole.entries.keys(),
+    )
 
 
 def test_a_link_to_a_folder_is_a_folder(model: Path, tmp_path: Path) -> None:
@@ -217,7 +221,7 @@ def test_its_own_code_is_refused(model: Path) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [{"quant_method": "modelopt", "quant_algo": "NVFP4"}, {"quant_method": "bitsandbytes"}, "odd", {}],
+    [{"quant_method": "modelopt", "quant_algo": "FP8"}, {"quant_method": "bitsandbytes"}, "odd", {}],
 )
 def test_compressed_weights_are_named_and_refused(model: Path, said: object) -> None:
     edit(model / "config.json", quantization_config=said)
@@ -225,6 +229,14 @@ def test_compressed_weights_are_named_and_refused(model: Path, said: object) -> 
     assert error.title == "Compressed weights can't be loaded"
     for value in said.values() if isinstance(said, dict) else ():
         assert value in error.text
+
+
+def test_weights_that_are_called_packed_and_are_not(model: Path) -> None:
+    """Folders that are packed so are the matter of packed/test_layout.py."""
+    edit(model / "config.json", quantization_config={"quant_method": "modelopt", "quant_algo": "NVFP4"})
+    error = refused(model)
+    assert error.title == "Weights are missing"
+    assert "experts.0.gate_proj.weight" in error.text
 
 
 def test_the_side_file_of_compressed_weights_is_enough(model: Path) -> None:

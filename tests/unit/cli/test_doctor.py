@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from diffdesk.cli import doctor as report
-from diffdesk.models.hardware import GraphicsCard, Hardware
 
 ROOT = Path(__file__).parents[3]
 BASE_INSTALL = ROOT / "tests" / "base_install"
@@ -92,24 +91,3 @@ def test_a_part_of_the_extra_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> No
     wrong = [one for one in report._torch_findings() if not one.is_fine]
     assert [one.subject for one in wrong] == ["transformers"]
     assert "diffdesk[gpu]" in wrong[0].text
-
-
-def machine(*cards: GraphicsCard) -> Hardware:
-    return Hardware("Linux", "CPU", 4, 8, 32 << 30, 16 << 30, cards)
-
-
-@pytest.mark.parametrize(
-    ("hardware", "first", "says"),
-    [
-        (machine(), "GGUF", "no NVIDIA card"),
-        (machine(GraphicsCard("RTX 4060", 8 << 30, 7 << 30)), "GGUF", "less than 24 GB"),
-        (machine(GraphicsCard("RTX 3090", 24_576 << 20, 23 << 30)), "Transformers", "on RTX 3090"),
-        (machine(*[GraphicsCard("H200", 141 << 30, 140 << 30)] * 2), "Transformers", "52 GB, over all cards together"),
-    ],
-)
-def test_the_choice_of_a_backend_is_one_paragraph_with_its_reason(hardware: Hardware, first: str, says: str) -> None:
-    text = report._choice(hardware)
-    assert text.startswith(first)
-    assert says in text
-    assert "19 GB of memory" in text
-    assert "\n" not in text

@@ -46,10 +46,11 @@ def replace(folder: Path, tensors: dict[str, torch.Tensor], shards: int = 1) -> 
     return folder
 
 
-def packed(folder: Path, seed: int = 0) -> dict[str, torch.Tensor]:
+def packed(folder: Path, seed: int = 0, spread: float = 0.03) -> dict[str, torch.Tensor]:
     """Turn a folder into NVIDIA's layout with random experts; gives the values of the stacked experts, by name.
 
-    The values are computed one by one, from the layout's description.
+    The values are computed one by one, from the layout's description; they spread about so far, as scales are drawn
+    evenly from all there are.
     """
     rng = torch.Generator().manual_seed(seed)
     tensors, truth = weights(folder), {}
@@ -61,18 +62,20 @@ def packed(folder: Path, seed: int = 0) -> dict[str, torch.Tensor]:
             whole = name.endswith("gate_up_proj")
             parts = ("gate_proj", "up_proj") if whole else ("down_proj",)
             experts.append(torch.cat([_pack(tensors, f"{layer}.{expert}.{part}", stacked.shape[1] // len(parts),
-                                            stacked.shape[2], rng) for part in parts]))  # fmt: skip
+                                            stacked.shape[2], rng, spread) for part in parts]))  # fmt: skip
         truth[name] = torch.stack(experts)
     replace(folder, tensors, shards=2)
     tiny.edit_json(folder / "config.json", quantization_config={"quant_method": "modelopt", "quant_algo": "NVFP4"})
     return truth
 
 
-def _pack(tensors: dict[str, torch.Tensor], name: str, rows: int, columns: int, rng: torch.Generator) -> torch.Tensor:
+def _pack(
+    tensors: dict[str, torch.Tensor], name: str, rows: int, columns: int, rng: torch.Generator, spread: float
+) -> torch.Tensor:
     magnitudes = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
     nibbles = torch.randint(0, 16, (rows, columns), generator=rng)
     scales = torch.randint(0, 0x7F, (rows, columns // 16), generator=rng, dtype=torch.uint8).view(torch.float8_e4m3fn)
-    whole = torch.rand((), generator=rng) * 1e-3
+    whole = torch.rand((), generator=rng) * spread / 30
     tensors[f"{name}.weight"] = (nibbles[:, 0::2] | (nibbles[:, 1::2] << 4)).to(torch.uint8)
     tensors[f"{name}.weight_scale"] = scales
     tensors[f"{name}.weight_scale_2"] = whole

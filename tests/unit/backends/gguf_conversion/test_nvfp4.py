@@ -58,11 +58,17 @@ def test_the_separate_configuration_file_is_understood(tmp_path: Path) -> None:
     assert read(tmp_path / "a.gguf").tensors
 
 
-def test_the_loaders_still_refuse_such_folders(tmp_path: Path) -> None:
+def test_the_check_of_a_folder_counts_what_is_converted(tmp_path: Path) -> None:
     folder = folders.made(tmp_path / "model")
     folders.packed(folder)
-    with pytest.raises(CheckpointError, match="Compressed"):
-        inspect_checkpoint(folder)
+    facts = inspect_checkpoint(folder)
+    assert (facts.is_packed, facts.precision) == (True, "NVFP4")
+    convert(folder, tmp_path / "a.gguf", "f32", silent)
+    found = read(tmp_path / "a.gguf").tensors
+    converted = sum(one.values().size for name, one in found.items() if name != "rope_freqs.weight")
+    seeing = sum(one.elements for name, one in facts.entries.items() if "vision" in name)
+    assert seeing > 0
+    assert facts.parameters == converted + seeing
 
 
 def drop(name: str) -> Callable[[Tensors], None]:
