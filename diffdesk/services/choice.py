@@ -70,7 +70,7 @@ def packed_warning(
         return CheckpointError(
             "This model wants a graphics card",
             "Its weights are packed for NVIDIA cards of 18 GB and more, and none was found. On the processor it takes "
-            f"{plan.needed / GIB:.1f} GiB, of which {free_memory / GIB:.1f} are free, and minutes for each step.",
+            f"{plan.needed / GIB:.1f} GiB of memory ({free_memory / GIB:.1f} are free) and minutes for each step.",
             "Choose the GGUF file of this model, which is made for processors and small cards.",
         )
     plan = choose_plan(model, entries, best.free, 0, None)

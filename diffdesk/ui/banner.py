@@ -132,8 +132,7 @@ class BannerStack(QWidget):
 
     def show_banner(self, error: ErrorView, kind: Kind, actions: Sequence[Action]) -> None:
         """Show a banner on top of the others."""
-        for one in [one for one in self._banners if one.error.title == error.title]:
-            self._remove(one)
+        self.withdraw(error.title)
         while len(self._banners) >= MOST_BANNERS:
             self._remove(self._banners[-1])
         banner = Banner(self._themes, error, kind, actions)
@@ -142,6 +141,11 @@ class BannerStack(QWidget):
         self._column.insertWidget(0, banner)
         self.show()
         announce(self, banner.accessibleName())
+
+    def withdraw(self, title: str) -> None:
+        """Take the banner of this title away, if it is still there."""
+        for one in [one for one in self._banners if one.error.title == title]:
+            self._remove(one)
 
     def clear(self) -> None:
         """Take all banners away."""

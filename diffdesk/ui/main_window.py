@@ -299,6 +299,10 @@ class MainWindow(QMainWindow):
         """Show a message that stays, with what can be done about it."""
         self.centre.banners.show_banner(error, kind, actions)
 
+    def withdraw_banner(self, title: str) -> None:
+        """Take a message away that no longer matters."""
+        self.centre.banners.withdraw(title)
+
     def show_toast(self, text: str, action_label: str, callback: Callable[[], None] | None) -> None:
         """Say something that goes by itself, with a button if there is a label for it."""
         self.centre.toast.show_text(text, action_label, callback if action_label else None)

@@ -11,6 +11,7 @@ from diffdesk.core.errors import CheckpointError, UserError
 from diffdesk.core.requests import ModelInfo, ModelSpec
 from diffdesk.services.models import memory_warning, name_of, spec_of
 from diffdesk.store import Store
+from diffdesk.ui.banner import Kind
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.rows import error_view
 from diffdesk.ui.views import ModelState, ModelView
@@ -38,6 +39,7 @@ class ModelPresenter(QObject):
         self._is_checking = False
         self._choice = 0  # counts upwards; what comes of an earlier one is too late
         self._waiting: list[Callable[[], None]] = []
+        self._said = ""  # the title of what was last said of a choice
         self.view = self._before = ModelView(ModelState.NONE, "Starter")  # now, and before the check that goes on
         engine.load_progressed.connect(self._on_progressed)
         engine.model_loaded.connect(self._on_loaded)
@@ -64,6 +66,8 @@ class ModelPresenter(QObject):
         With `is_start` nothing is asked, and where the model can't be used the starter is loaded.
         """
         self._choice += 1
+        if not is_start:  # what was said of an earlier choice no longer matters
+            self._window.withdraw_banner(self._said)
         if not self._is_checking:
             self._before = self.view
         choice, before = self._choice, self._before
@@ -89,9 +93,9 @@ class ModelPresenter(QObject):
             if choice != self._choice:
                 return
             self._is_checking = False
-            self._window.show_banner(error_view(error), "error", [])
+            self._say(error, "error", [])
             if is_start and path is not None:
-                self.choose(None)
+                self.choose(None, is_start=True)
             elif before.state is ModelState.READY:
                 self._show(before)
             else:
@@ -127,7 +131,7 @@ class ModelPresenter(QObject):
     ) -> None:
         self._show(before)
         actions: list[tuple[str, Callable[[], None]]] = [("Load anyway", lambda: self._load(path, spec))]
-        self._window.show_banner(error_view(warning), "warning", actions)
+        self._say(warning, "warning", actions)
 
     def _load(self, path: Path | None, spec: ModelSpec) -> None:
         self._path = path
@@ -150,7 +154,7 @@ class ModelPresenter(QObject):
         actions: list[tuple[str, Callable[[], None]]] = []
         if self._path is not None:
             actions.append(("Use the starter model", lambda: self.choose(None)))
-        self._window.show_banner(error_view(error), "error", actions)
+        self._say(error, "error", actions)
 
     def _on_unloaded(self) -> None:
         self._show(ModelView(ModelState.NONE, name_of(self._path)))
@@ -159,6 +163,10 @@ class ModelPresenter(QObject):
         """An engine that died while idle is loaded again before anyone has to wait for it."""
         if self.view.state is ModelState.READY and self._engine.pid is None:
             self.choose(self._path, is_start=True)
+
+    def _say(self, error: UserError, kind: Kind, actions: list[tuple[str, Callable[[], None]]]) -> None:
+        self._said = error.title
+        self._window.show_banner(error_view(error), kind, actions)
 
     def _show(self, view: ModelView) -> None:
         self.view = view

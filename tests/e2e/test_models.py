@@ -189,6 +189,24 @@ def test_a_folder_that_is_no_model_is_refused_and_the_one_in_use_stays(
     assert program.controller.models.view.name == "Starter"
     say(program, NOISY)
     assert wait_for_answer(qtbot, program).text == CORRECT
+    assert "The folder is empty" in banner_text(program)
+    program.window.model_chosen.emit(None)
+    qtbot.waitUntil(lambda: "The folder is empty" not in banner_text(program), timeout=30_000)
+    wait_for_model(qtbot, program)
+
+
+@pytest.mark.torch
+def test_a_packed_folder_is_chosen_and_chatted_with(qtbot: QtBot, start: Callable[[], Program], tmp_path: Path) -> None:
+    from tests.unit.backends.gguf_conversion import folders  # builds its models with torch
+
+    folder = folders.made(tmp_path / "packed")
+    folders.packed(folder)
+    program = start()
+    wait_for_model(qtbot, program)
+    program.window.model_chosen.emit(folder)
+    wait_for_name(qtbot, program, "packed")
+    assert "NVFP4 on CPU" in program.window.header.model_chip.toolTip()
+    chat(qtbot, program)
 
 
 @pytest.mark.torch
