@@ -35,6 +35,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     step.add_argument("--json", action="store_true", help="print one JSON object")
     _add_bench_starter(bench)
+    correct = bench.add_parser("correct", help="how well images of text are read and corrected; for images of your own")
+    correct.add_argument(
+        "folder", type=Path, metavar="DIR", help="page images with their true text beside them in NAME.gt.txt"
+    )
+    _add_model(correct)
+    correct.add_argument("--by-page", action="store_true", help="figures of each page as well")
+    correct.add_argument("--json", action="store_true", help="print one JSON object")
     window = bench.add_parser("window", help="the window's start and its smoothness at 190 drafts a second")
     window.add_argument("--seconds", type=float, default=10.0, help="how long drafts arrive (default: 10)")
     window.add_argument("--rate", type=int, default=190, help="drafts a second (default: 190)")
@@ -78,7 +85,6 @@ def _add_bench_starter(commands: argparse._SubParsersAction[argparse.ArgumentPar
     starter = commands.add_parser("starter", help="how well the starter model corrects; some minutes on two cores")
     _add_model(starter)
     starter.add_argument("--sets", default="", metavar="A,B", help="only these measuring sets")
-    starter.add_argument("--pages", type=Path, metavar="FOLDER", help="page images with NAME.gt.txt beside them, only")
     starter.add_argument("--quick", action="store_true", help="a fifth of each set")
     starter.add_argument("--no-gate", action="store_true", help="count every change that the model wants")
     starter.add_argument("--gate-curve", action="store_true", help="error rates at other gates as well")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Mapping
 
 from diffdesk.cli.model import model_asked_for
-from diffdesk.documents.recogniser import Recogniser
+from diffdesk.cli.progress import show_progress
 from diffdesk.paths import Places, resource_dir
-from diffdesk.services.starter_figures import LINES, PAGES, Figures, Judged, judge
+from diffdesk.services.starter_figures import LINES, Figures, Judged, judge
 from diffdesk.services.starter_measure import CURVE, Manner, StarterBench, open_bench
-from diffdesk.services.starter_sets import MeasureSet, SetKind, TruePage, read_pages, read_sets
+from diffdesk.services.starter_sets import MeasureSet, SetKind, read_sets
 
 _COLD = " (cold)"
 _WIDTH = 22  # of a set's name
@@ -23,13 +22,10 @@ def bench_starter(arguments: argparse.Namespace, places: Places) -> int:
     """Measure the named sets and print their figures; returns the exit code."""
     began = time.perf_counter()
     names = [name for name in str(arguments.sets).split(",") if name]
-    has_sets = bool(names) or arguments.pages is None
-    folder = resource_dir() / "measure" / "starter"
-    sets = read_sets(folder, names, is_quick=arguments.quick) if has_sets else []
-    pages = read_pages(arguments.pages) if arguments.pages is not None else {}
+    sets = read_sets(resource_dir() / "measure" / "starter", names, is_quick=arguments.quick)
     bench = open_bench(model_asked_for(arguments))
     try:
-        found = _measured(bench, sets, pages, arguments)
+        found = _measured(bench, sets, arguments)
         able = bench.denoiser.capabilities
         model = {
             "name": bench.profile.name,
@@ -53,34 +49,19 @@ def bench_starter(arguments: argparse.Namespace, places: Places) -> int:
     return 0
 
 
-def _measured(
-    bench: StarterBench, sets: list[MeasureSet], pages: Mapping[str, list[TruePage]], arguments: argparse.Namespace
-) -> dict[str, Figures]:
+def _measured(bench: StarterBench, sets: list[MeasureSet], arguments: argparse.Namespace) -> dict[str, Figures]:
     manner = Manner(is_gated=not arguments.no_gate, gates=CURVE if arguments.gate_curve else ())
     found: dict[str, Figures] = {}
     for one in sets:
-        figures = bench.measure(one, manner, _show)
+        figures = bench.measure(one, manner, show_progress)
         if figures is not None:
             found[one.name] = figures
         if figures is not None and arguments.cold and one.kind is not SetKind.PICTURE:
-            cold = bench.measure(one, Manner(manner.is_gated, True, manner.gates), _show)
+            cold = bench.measure(one, Manner(manner.is_gated, True, manner.gates), show_progress)
             if cold is not None:
                 found[one.name + _COLD] = cold
-    recogniser = Recogniser()
-    try:
-        for folder, images in pages.items():
-            found[PAGES + folder] = bench.measure_pages(PAGES + folder, images, recogniser, manner, _show)
-    finally:
-        recogniser.close()
-        _show("", 0, 0)
+    show_progress("", 0, 0)
     return found
-
-
-def _show(name: str, done: int, of: int) -> None:
-    """Redraw the one line of progress on a terminal; say nothing where there is none."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{name}: {done} of {of}" if of else "\r\x1b[K")
-        sys.stderr.flush()
 
 
 def _judged(name: str, figures: Figures) -> list[Judged]:

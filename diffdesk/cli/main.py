@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 
 from diffdesk.cli.ask import ask
+from diffdesk.cli.bench_correct import bench_correct
 from diffdesk.cli.bench_starter import bench_starter
 from diffdesk.cli.bench_step import bench_step
 from diffdesk.cli.convert import convert
@@ -31,6 +32,8 @@ def run_command(arguments: argparse.Namespace, places: Places, window_bench: Win
             return bench_step(arguments, places)
         if arguments.bench == "starter":
             return bench_starter(arguments, places)
+        if arguments.bench == "correct":
+            return bench_correct(arguments)
         return _print_figures(window_bench(arguments.seconds, arguments.rate), is_json=arguments.json)
     except UserError as error:
         if getattr(arguments, "json", False):

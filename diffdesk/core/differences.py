@@ -128,6 +128,13 @@ def word_error_rate(candidate: str, truth: str) -> float:
     return _error_rate(candidate.split(), truth.split())
 
 
+def right_words(candidate: str, truth: str) -> tuple[bool, ...]:
+    """For each word of `truth` (split at white space) whether `candidate` has it, in its place among the others."""
+    words = truth.split()
+    found = {place for _, place in _matches(candidate.split(), words)}
+    return tuple(place in found for place in range(len(words)))
+
+
 def edit_distance(one: Sequence[str], other: Sequence[str]) -> int:
     """Levenshtein distance of two sequences. Time grows with the product of what is left between common ends."""
     start, end = _common_ends(one, other)

@@ -19,7 +19,7 @@ OTHER_SHAPES = ("old_spelling", "tokenised", "tables", "code", "capitals", "othe
 
 @dataclass(frozen=True)
 class Result:
-    """One line or page that was corrected.
+    """One line that was corrected.
 
     Attributes:
         truth: what is printed.
@@ -29,7 +29,6 @@ class Result:
         by_gate: the text at other gates, by gate.
         steps: denoising steps of each of its canvases.
         milliseconds: from the draft to the text.
-        lines: how many lines this is; a page has many.
     """
 
     truth: str
@@ -39,7 +38,6 @@ class Result:
     by_gate: Mapping[float, str]
     steps: tuple[int, ...]
     milliseconds: float
-    lines: int = 1
 
     @cached_property
     def draft_errors(self) -> int:
@@ -107,13 +105,13 @@ def figures_of(results: Sequence[Result]) -> Figures:
     touched = sum(_distance(one.draft, one.corrected) for one in results if one.draft)
     gates = results[0].by_gate.keys()
     return Figures(
-        lines=sum(one.lines for one in results),
+        lines=len(results),
         cer_draft=_draft_rate(results),
         cer_corrected=_rate((one.corrected, one.truth) for one in results),
         cer_no_gate=_rate((one.ungated, one.truth) for one in results),
         unchanged_share=1 - touched / drafted if drafted else 1.0,
         steps_median=statistics.median(steps for one in results for steps in one.steps),
-        ms_per_line=statistics.median(one.milliseconds / one.lines for one in results),
+        ms_per_line=statistics.median(one.milliseconds for one in results),
         by_gate={gate: _rate((one.by_gate[gate], one.truth) for one in results) for gate in gates},
         poor_drafts=_pair([one for one in results if one.draft and one.draft_rate >= POOR_DRAFT]),
         good_drafts=_pair([one for one in results if one.draft and one.draft_rate < GOOD_DRAFT]),
@@ -164,7 +162,7 @@ _PICTURE_RATE = 0.08
 _POOR_DOWN = 0.30
 _MOST_WORSE = 0.001
 _MOST_STEPS = 8
-LINES, PAGES = "lines_", "pages/"  # begin the names of sets of rendered lines and of real pages
+LINES = "lines_"  # begins the names of sets of rendered lines
 
 
 def judge(name: str, figures: Figures) -> list[Judged]:
@@ -184,9 +182,7 @@ def judge(name: str, figures: Figures) -> list[Judged]:
         rate = figures.cer_corrected
         judged.append(Judged(f"error rate ≤ {_PICTURE_RATE:.0%}", f"{rate:.2%}", rate <= _PICTURE_RATE))
     if name in OTHER_SHAPES:
-        judged.append(_not_worse("left alone", figures.cer_draft, figures.cer_corrected, _MOST_WORSE))
-    if name.startswith(PAGES):
-        judged.append(_not_worse("never worse", figures.cer_draft, figures.cer_corrected, 0.0))
+        judged.append(not_worse("left alone", figures.cer_draft, figures.cer_corrected, _MOST_WORSE))
     if judged:
         steps = figures.steps_median
         judged.append(Judged(f"steps, median ≤ {_MOST_STEPS}", f"{steps:g}", steps <= _MOST_STEPS))
@@ -199,7 +195,7 @@ def _judged_by_draft(figures: Figures) -> list[Judged]:
         what = f"where {POOR_DRAFT:.0%} or more of the draft is wrong, errors down"
         judged.append(_down(what, *figures.poor_drafts, _POOR_DOWN))
     if figures.good_drafts:
-        judged.append(_not_worse(f"where less than {GOOD_DRAFT:.0%} is wrong, never worse", *figures.good_drafts, 0.0))
+        judged.append(not_worse(f"where less than {GOOD_DRAFT:.0%} is wrong, never worse", *figures.good_drafts, 0.0))
     return judged
 
 
@@ -209,7 +205,8 @@ def _down(what: str, draft: float, corrected: float, least: float) -> Judged:
     return Judged(aim, f"{share:.1%}", share >= least)
 
 
-def _not_worse(what: str, draft: float, corrected: float, most: float) -> Judged:
+def not_worse(what: str, draft: float, corrected: float, most: float) -> Judged:
+    """An aim that `corrected` is at most `most` above `draft`, both error rates."""
     worse = corrected - draft
     aim = f"{what}: at most {100 * most:g} points worse" if most else what
     return Judged(aim, f"{100 * worse:+.3f} points", worse <= most + 1e-12)

@@ -22,11 +22,9 @@ from diffdesk.core.parameters import GenerationParameters, SamplerDefaults
 from diffdesk.core.profile import Layout, ModelProfile
 from diffdesk.core.requests import ModelSpec
 from diffdesk.core.sampler import Draws, SamplerSettings
-from diffdesk.documents.recogniser import Recogniser
 from diffdesk.models.profile import read_profile
-from diffdesk.services.reading import lines_of
 from diffdesk.services.starter_figures import Figures, Result, figures_of
-from diffdesk.services.starter_sets import MeasureSet, Sample, SetKind, TruePage
+from diffdesk.services.starter_sets import MeasureSet, Sample, SetKind
 from diffdesk.tasks.aligned import AlignedModel, AlignedWindow, WindowOutcome, gated_text, picture_window, read_text
 from diffdesk.tasks.aligned_correction import (
     Draft,
@@ -132,23 +130,9 @@ class StarterBench:
                 progress(measured.name, len(results), len(measured.samples))
         return figures_of(results) if results else None
 
-    def measure_pages(
-        self, name: str, pages: Sequence[TruePage], recogniser: Recogniser, manner: Manner, progress: Progress
-    ) -> Figures:
-        """The figures of whole pages, each read by the recogniser and corrected; white space counts as one space.
-
-        Raises:
-            UserError: a page can't be opened or read.
-        """
-        results: list[Result] = []
-        for page in pages:
-            read = recogniser.recognise(page.image)
-            guards = Guards.of(self.profile, read.text, is_read=True)
-            draft = Draft(read.text, self.profile.slots, guards, tuple(lines_of(read, page.image)))
-            result = self._work(manner).draft(draft, page.truth)
-            results.append(replace(_single_spaced(result), lines=max(1, len(read.lines))))
-            progress(name, len(results), len(pages))
-        return figures_of(results)
+    def correct(self, draft: Draft, truth: str, manner: Manner) -> Result:
+        """A draft with all its parts, as the program corrects it. The same draft gives the same text."""
+        return self._work(manner).draft(draft, truth)
 
     def _work(self, manner: Manner) -> _Work:
         denoiser = ColdStart(self.denoiser) if manner.is_cold else self.denoiser
@@ -231,22 +215,6 @@ class _Work:
         by_gate = dict(zip(self._manner.gates, text.by_gate, strict=True))
         milliseconds = 1000 * (time.perf_counter() - began)
         return Result(truth, draft, text.corrected, text.ungated, by_gate, text.steps, milliseconds)
-
-
-def _single_spaced(result: Result) -> Result:
-    """The result with its white space as single spaces: how a page's lines are broken is not measured."""
-
-    def spaced(text: str) -> str:
-        return " ".join(text.split())
-
-    return replace(
-        result,
-        truth=spaced(result.truth),
-        draft=spaced(result.draft),
-        corrected=spaced(result.corrected),
-        ungated=spaced(result.ungated),
-        by_gate={gate: spaced(text) for gate, text in result.by_gate.items()},
-    )
 
 
 class ColdStart:

@@ -1,6 +1,6 @@
-"""The sets that the starter model is measured on: passages, rendered lines, pages of one's own.
+"""The sets that the starter model is measured on: passages and rendered lines.
 
-The first two lie in ``resources/measure/starter``; its README says how they were made. Knows nothing of models.
+They lie in ``resources/measure/starter``; its README says how they were made. Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 
 from diffdesk.core.errors import UserError
 from diffdesk.core.requests import ReadLine
-from diffdesk.documents.formats import SUFFIXES
 
 _PICTURES = "pictures_"  # the lines of the set of the same name, without their drafts
 _PICTURES_FROM = 2  # every second of them
@@ -50,14 +49,6 @@ class MeasureSet:
     name: str
     kind: SetKind
     samples: tuple[Sample, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TruePage:
-    """A page image and what is printed on it."""
-
-    image: Path
-    truth: str
 
 
 KINDS = {
@@ -110,22 +101,3 @@ def _samples(folder: Path, name: str) -> list[Sample]:
     if KINDS[name] is SetKind.PICTURE:
         return [Sample(truth, "", line) for truth, line in lines[::_PICTURES_FROM]]
     return [Sample(truth, line.text, line) for truth, line in lines]
-
-
-def read_pages(folder: Path) -> dict[str, list[TruePage]]:
-    """The images that have a ``.gt.txt`` beside them, by folder; raises `UserError` if there is none."""
-    found: dict[str, list[TruePage]] = {}
-    for truth in sorted(folder.rglob("*.gt.txt")):
-        stem = truth.name.removesuffix(".gt.txt")
-        images = [truth.with_name(stem + suffix) for suffix in SUFFIXES]
-        image = next((one for one in images if one.is_file()), None)
-        if image is not None:
-            name = truth.parent.relative_to(folder).as_posix()
-            found.setdefault(name, []).append(TruePage(image, truth.read_text(encoding="utf-8", errors="replace")))
-    if not found:
-        raise UserError(
-            "There are no pages to measure",
-            f"No image in {folder} has its true text beside it in a file NAME.gt.txt.",
-            "Name a folder that has such pairs.",
-        )
-    return found

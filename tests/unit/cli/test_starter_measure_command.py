@@ -9,7 +9,6 @@ import pytest
 
 from diffdesk.cli import bench_starter
 from diffdesk.cli.arguments import build_parser
-from diffdesk.core.errors import UserError
 from diffdesk.core.profile import Layout, ModelProfile
 from diffdesk.core.requests import ModelSpec
 from diffdesk.paths import choose_places
@@ -60,9 +59,3 @@ def test_the_table_says_which_aims_are_met(
     assert "errors down with the gate ≥ 50%, to 3." in printed
     assert ": 0.0%, NOT MET" in printed
     assert "steps, median ≤ 8: 2, met" in printed
-
-
-def test_folders_without_pages_are_refused_before_a_model_is_loaded(denoiser: ScriptedDenoiser, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no pages"):
-        run(tmp_path, "--pages", str(tmp_path))
-    assert not denoiser.is_closed

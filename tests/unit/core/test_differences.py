@@ -18,6 +18,7 @@ from diffdesk.core.differences import (
     character_error_rate,
     edit_distance,
     refine,
+    right_words,
     share_changed,
     word_error_rate,
 )
@@ -243,3 +244,22 @@ def test_error_rates() -> None:
     assert word_error_rate("tbe  cat sat", "the cat sat") == pytest.approx(1 / 3)
     assert word_error_rate("the", "the cat") == pytest.approx(1 / 2)
     assert word_error_rate(" \n", "") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("candidate", "right"),
+    [
+        ("the cat saw the dog", [True, True, True, True, True]),
+        ("the  cat\nsaw tbe dog", [True, True, True, False, True]),
+        ("cat saw the dog", [False, True, True, True, True]),
+        ("the cat saw the the dog", [True, True, True, True, True]),
+        ("dog the saw cat the", [True, False, True, True, False]),
+        ("", [False] * 5),
+    ],
+)
+def test_right_words_are_those_in_their_place(candidate: str, right: list[bool]) -> None:
+    assert list(right_words(candidate, "the cat saw the dog")) == right
+
+
+def test_of_no_words_none_is_right() -> None:
+    assert right_words("the cat", "") == ()

@@ -66,8 +66,6 @@ def test_the_json_names_what_the_issue_asks_for() -> None:
         ("pictures_moderate", figures(1.0, 0.081), [False, True]),
         ("tokenised", figures(0, 0.001), [True, True]),
         ("tokenised", figures(0, 0.0011, steps=9), [False, False]),
-        ("pages/old", figures(0.03, 0.03), [True, True]),
-        ("pages/old", figures(0.03, 0.0301), [False, True]),
         ("something else", figures(0.03, 0.0301), []),
     ],
 )

@@ -10,7 +10,7 @@ from PIL import Image
 from diffdesk.core.differences import character_error_rate
 from diffdesk.core.errors import UserError
 from diffdesk.paths import resource_dir
-from diffdesk.services.starter_sets import KINDS, MeasureSet, SetKind, read_pages, read_sets
+from diffdesk.services.starter_sets import KINDS, MeasureSet, SetKind, read_sets
 
 FOLDER = resource_dir() / "measure" / "starter"
 
@@ -68,18 +68,3 @@ def test_a_set_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_sets(FOLDER, ["tables", "novels"])
     with pytest.raises(UserError, match="missing"):
         read_sets(tmp_path, ["tables"])
-
-
-def test_pages_are_images_with_their_truth_beside_them(tmp_path: Path) -> None:
-    for name in ("old/b.png", "old/a.jpg", "receipts/c.tif", "alone.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    for name in ("old/b", "old/a", "receipts/c", "receipts/lost"):
-        (tmp_path / f"{name}.gt.txt").write_text(name, encoding="utf-8")
-    found = read_pages(tmp_path)
-    assert {name: [page.truth for page in pages] for name, pages in found.items()} == {
-        "old": ["old/a", "old/b"],
-        "receipts": ["receipts/c"],
-    }
-    with pytest.raises(UserError, match="no pages"):
-        read_pages(tmp_path / "nowhere")
