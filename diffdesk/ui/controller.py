@@ -22,9 +22,9 @@ from diffdesk.paths import Places, resource_dir
 from diffdesk.store import ConversationRow, DamagedStoreError, MessageRow, Store
 from diffdesk.ui.answering import Answering
 from diffdesk.ui.canvas import ReplayDialog
+from diffdesk.ui.history_presenter import HistoryPresenter
 from diffdesk.ui.image_presenter import ImagePresenter
 from diffdesk.ui.image_text_presenter import ImageTextPresenter
-from diffdesk.ui.library_presenter import LibraryPresenter
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.model_presenter import STATE_MODEL, ModelPresenter
 from diffdesk.ui.rows import error_view, image_view, message_view
@@ -83,7 +83,7 @@ class Controller(QObject):
         self.answering = Answering(window, self.engine, self.store, self.pool, self.models)
         self._images = ImagePresenter(window, self.pool, self.store)
         self._image_texts = ImageTextPresenter(window, self.pool, self.answering.recogniser)
-        self._library = LibraryPresenter(window, self.store, self.pool)
+        self._history = HistoryPresenter(window, self.store, self.pool)
         self._parameters = GenerationParameters()
         self._place = TaskKind.CORRECT
         self._draft = QTimer(self, interval=_DRAFT_MILLISECONDS, singleShot=True)
@@ -131,7 +131,7 @@ class Controller(QObject):
         def done(found: tuple[dict[str, object], int, str, dict[str, object], dict[str, object]]) -> None:
             parameters, conversation, model, layout, view = found
             self._restore(parameters, layout, view)
-            self._library.refresh()
+            self._history.refresh()
             if conversation:
                 self.open(conversation)
             else:
@@ -155,7 +155,7 @@ class Controller(QObject):
     def _set_store_aside(self) -> None:
         def done(folder: Path) -> None:
             self._window.show_toast(f"The old conversations are kept in {folder.name}", "", lambda: None)
-            self._library.refresh()
+            self._history.refresh()
 
         self.store.set_aside(done, self._on_failed)
 
@@ -174,7 +174,7 @@ class Controller(QObject):
 
     def open(self, conversation: int) -> None:
         """Show a conversation."""
-        if conversation == self._library.current:
+        if conversation == self._history.current:
             return
 
         def work(store: Store) -> _Opened:
@@ -191,11 +191,11 @@ class Controller(QObject):
         if opened.conversation.deleted is not None:
             self._on_new_requested()
             return
-        self._library.current = opened.conversation.id
+        self._history.current = opened.conversation.id
         self._place = opened.conversation.place
         self._show(opened.conversation, opened.rows)
         self._window.set_composer(opened.draft, opened.images)
-        self._library.refresh()
+        self._history.refresh()
 
     def _show(self, conversation: ConversationRow, rows: Sequence[MessageRow]) -> None:
         self.answering.hide()
@@ -215,17 +215,17 @@ class Controller(QObject):
 
     def _on_new_requested(self) -> None:
         self._keep_draft()
-        self._library.current = None
+        self._history.current = None
         self.answering.hide()
         self._window.show_conversation("", Place(self._place), [])
         self._window.clear_composer()
         self._window.show_welcome(True)
-        self._library.refresh()
+        self._history.refresh()
         self.store.submit(lambda store: store.set_state(STATE_OPEN, 0))
 
     def _on_deleted(self, conversation: int) -> None:
-        self._library.delete(conversation)
-        if conversation == self._library.current:
+        self._history.delete(conversation)
+        if conversation == self._history.current:
             self._on_new_requested()
 
     # Questions and answers
@@ -233,7 +233,7 @@ class Controller(QObject):
     def _on_sent(self, place: str, text: str, images: tuple[ImageView, ...]) -> None:
         if self.answering.is_busy:
             return
-        kind, current = TaskKind(place), self._library.current
+        kind, current = TaskKind(place), self._history.current
         model, parameters = self.models.view.name, self._parameters
 
         def work(store: Store) -> _Asked:
@@ -260,12 +260,12 @@ class Controller(QObject):
 
     def _on_asked(self, asked: _Asked, kind: TaskKind) -> None:
         """Question and empty answer are durable: show them and begin."""
-        is_new = self._library.current != asked.conversation.id
-        self._library.current = asked.conversation.id
+        is_new = self._history.current != asked.conversation.id
+        self._history.current = asked.conversation.id
         if is_new:
             self.store.submit(lambda store: store.set_state(STATE_OPEN, asked.conversation.id))
         self._show(asked.conversation, asked.rows)
-        self._library.refresh()
+        self._history.refresh()
         self.answering.begin(asked.answer, asked.rows[:-1], kind, self._parameters)
 
     def _on_regenerate_requested(self, message: int) -> None:
@@ -307,7 +307,7 @@ class Controller(QObject):
         self.store.submit(work, lambda opened: self._show(opened.conversation, opened.rows))
 
     def _on_answered(self, row: MessageRow) -> None:
-        self._library.refresh()
+        self._history.refresh()
         self._show_room(row)
 
     def _show_room(self, row: MessageRow | None) -> None:
@@ -347,7 +347,7 @@ class Controller(QObject):
         """What is typed but not sent survives a crash and a change of conversation."""
         if self._draft.isActive() or self._draft_text:
             self._draft.stop()
-            current, text = self._library.current, self._draft_text
+            current, text = self._history.current, self._draft_text
             if current is not None:
                 self.store.submit(lambda store: store.save_draft(current, text))
 
@@ -367,7 +367,7 @@ class Controller(QObject):
         if view.state is ModelState.READY and view.info is not None:
             self._window.set_parameters(self._parameters, view.info.defaults)
             self._window.set_welcome_line("" if view.info.can_chat else WELCOME_LINE)
-            if not view.info.can_chat and self._library.current is None:
+            if not view.info.can_chat and self._history.current is None:
                 self._window.set_place(Place.CORRECT)
 
     # Errors and the end

@@ -1,6 +1,6 @@
 """The KV cache of a packed model: tensors of a fixed size, written in place, that can be taken back.
 
-Full-attention layers have a slot for each place of the text. Sliding layers have room for a window, a piece of a prompt
+Full-attention layers have a slot for each place of the text. Sliding layers have room for a window, a chunk of a prompt
 and a canvas; their slot 0 holds the place `base`, and when the room is used up what the window still reaches is moved
 to the front. A canvas's keys and values stand after the text's and are written over by whatever comes next.
 
@@ -27,12 +27,12 @@ class Room:
 
     Attributes:
         context: places of the text and a canvas together.
-        piece: most tokens that are read in one pass.
+        chunk: most tokens that are read in one pass.
         snapshot_bytes: of all snapshots together; the last one is always kept.
     """
 
     context: int
-    piece: int
+    chunk: int
     snapshot_bytes: int = 1 << 29
 
 
@@ -54,7 +54,7 @@ class StaticCache:
 
     def __init__(self, model: Architecture, room: Room, dtype: torch.dtype, device: torch.device) -> None:
         self._kept = model.window - 1  # places before its own that a row of a sliding layer sees at most
-        self._slots = sliding_slots(model, room.context, room.piece)
+        self._slots = sliding_slots(model, room.context, room.chunk)
         self._room = room
         self._sliding = [layer for layer, slides in enumerate(model.is_sliding) if slides]
         self.layers: list[LayerCache] = []

@@ -5,7 +5,6 @@ Logits, KV cache and self-conditioning stay on the device. Knows nothing of turn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffdesk.backends.image_patches import ImageReader, PreparedImage
+from diffdesk.backends.image_patches import ImageReader
+from diffdesk.backends.packed.cache import StaticCache
 from diffdesk.backends.packed.network import Frequencies, Network, Window, tables
 from diffdesk.backends.packed.operators import Places
 from diffdesk.backends.packed.step import Stepper
 from diffdesk.backends.packed.vision import VisionTower
-from diffdesk.backends.prefix import TokenKeys, common_prefix, lay_out, require_ids, require_room
+from diffdesk.backends.prefix import TokenKeys
 from diffdesk.backends.transformers_backend.failures import memory_errors_explained
-from diffdesk.backends.transformers_backend.folder_denoiser import FolderDenoiser
+from diffdesk.backends.transformers_backend.folder_denoiser import FolderDenoiser, PlacedImages
 from diffdesk.backends.transformers_backend.reduction import as_result
 from diffdesk.backends.transformers_backend.tokenizer import FastTokenizer
 from diffdesk.core.denoiser import Capabilities, Prompt, StepResult
@@ -33,7 +33,7 @@ class PackedModel:
 
     Attributes:
         network, frequencies, stepper: the text model.
-        piece: tokens of a prompt that are read in one pass.
+        chunk: tokens of a prompt that are read in one pass.
         tower, images: what sees, and prepares images for it; None where the model can't.
         placeholder: the token that stands for a piece of an image.
         sees_both_ways: pieces of an image attend to each other in both directions.
@@ -43,7 +43,7 @@ class PackedModel:
     network: Network
     frequencies: Frequencies
     stepper: Stepper
-    piece: int
+    chunk: int
     tower: VisionTower | None
     images: ImageReader | None
     placeholder: int
@@ -60,6 +60,7 @@ class PackedDenoiser(FolderDenoiser):
         device = model.network.weights.embedding.device
         super().__init__(tokenizer, model.images, defaults, capabilities, device)
         self._loaded: PackedModel | None = model
+        self.chunk = model.chunk
         self._canvas = 0  # positions of the canvas that was begun
 
     @property
@@ -68,28 +69,6 @@ class PackedDenoiser(FolderDenoiser):
         if self._loaded is None:
             raise RuntimeError("the model is closed")
         return self._loaded
-
-    def prefill(self, prompt: Prompt, progress: Callable[[int, int], None]) -> int:
-        """Bring the KV cache to exactly `prompt`; see `Denoiser.prefill`."""
-        total = len(prompt.ids)
-        tokens, prepared = lay_out(
-            prompt,
-            self._capabilities,
-            self._tokenizer.vocab_size,
-            self.model.placeholder,
-            lambda image: self._reader().prepare(image),
-        )
-        self._canvas = 0
-        reused = self.model.network.cache.take_back(common_prefix(self._held, tokens))
-        self._held = tokens.head(reused)
-        progress(reused, total)
-        for end in tokens.chunk_ends(reused, self.model.piece):
-            begin = len(self._held)
-            images = [(one, at - begin) for one, at in prepared if begin <= at[0] < end]
-            self._encode(prompt.ids[begin:end], tokens.head(end), images)
-            progress(end, total)
-        self.model.network.cache.remember()
-        return reused
 
     def start_canvas(self, ids: NDArray[np.int32], confidence: NDArray[np.float32] | None = None) -> None:
         """Begin a canvas after the cached prefix; see `Denoiser.start_canvas`."""
@@ -109,21 +88,13 @@ class PackedDenoiser(FolderDenoiser):
         with torch.inference_mode(), memory_errors_explained("compute the next step", self._let_go):
             return as_result(self.model.stepper.step(canvas, temperature, uniforms, alternatives))
 
-    def commit(self, ids: NDArray[np.int32]) -> None:
-        """Send committed tokens through the encoder; see `Denoiser.commit`."""
-        require_room(len(self._held) + len(ids), self._capabilities)
-        require_ids(ids, self._tokenizer.vocab_size)
-        self._canvas = 0
-        self._encode(ids, self._held.followed_by(ids), [])
-        self.model.network.cache.remember()
-
     def rehearse(self) -> None:
         """Read prompts and denoise a canvas twice, so that kernels are compiled and the step is recorded.
 
         Kernels are compiled anew for numbers that are multiples of 16 and for those that aren't, and for few rows.
         """
         length, room = self._capabilities.canvas_length, self._capabilities.context_length
-        for count in (17, 64, self.model.piece):
+        for count in (17, 64, self.chunk):
             ids = np.arange(min(count, room - length)).astype(np.int32) % self._tokenizer.vocab_size
             self.prefill(Prompt(ids[::-1].copy()), lambda _done, _total: None)
         ids = np.zeros(length, np.int32)
@@ -141,36 +112,32 @@ class PackedDenoiser(FolderDenoiser):
         self._loaded = None
         self._forget()
 
+    @property
+    def _prefix(self) -> StaticCache:
+        return self.model.network.cache
+
+    @property
+    def _placeholder(self) -> int:
+        return self.model.placeholder
+
+    def _end_canvas(self) -> None:
+        self._canvas = 0
+
     def _let_go(self) -> None:
         """Free what a failed step may have taken."""
         self._canvas = 0
         self.model.stepper.forget()
 
-    def _encode(
-        self, ids: NDArray[np.int32], seen: TokenKeys, images: Sequence[tuple[PreparedImage, NDArray[np.int64]]]
-    ) -> None:
-        """Append tokens and the images among them to the KV cache, which then holds `seen`.
-
-        If that fails, the cache is empty afterwards.
-        """
+    def _encode(self, ids: NDArray[np.int32], seen: TokenKeys, images: PlacedImages) -> None:
         model, network = self.model, self.model.network
-        try:
-            with torch.inference_mode(), memory_errors_explained("read the prompt", self._let_go):
-                embedded = network.embed(self._to_device(ids))
-                for image, at in images:
-                    if model.tower is not None:
-                        embedded[torch.from_numpy(at).to(self._device)] = model.tower.soft_tokens(image).to(
-                            embedded.dtype
-                        )
-                network.cache.make_room(len(ids) + network.model.canvas_length)
-                network.encode(embedded, self._window(len(ids), seen))
-                network.cache.length += len(ids)
-        except BaseException:
-            # Some layers may have the new tokens and others not.
-            network.cache.clear()
-            self._held = self._held.head(0)
-            raise
-        self._held = seen
+        with torch.inference_mode(), memory_errors_explained("read the prompt", self._let_go):
+            embedded = network.embed(self._to_device(ids))
+            for image, at in images:
+                if model.tower is not None:
+                    embedded[torch.from_numpy(at).to(self._device)] = model.tower.soft_tokens(image).to(embedded.dtype)
+            network.cache.make_room(len(ids) + network.model.canvas_length)
+            network.encode(embedded, self._window(len(ids), seen))
+            network.cache.length += len(ids)
 
     def _window(self, count: int, seen: TokenKeys) -> Window:
         """Where the last `count` tokens of `seen` stand: each sees what comes before it, or its whole image."""

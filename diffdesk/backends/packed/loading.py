@@ -72,7 +72,7 @@ def load_packed(
         network=network,
         frequencies=frequencies,
         stepper=stepper,
-        piece=placement.plan.piece,
+        chunk=placement.plan.chunk,
         tower=tower,
         images=None if isinstance(reader, str) else reader,
         placeholder=int(config.image_token_id),
@@ -98,7 +98,7 @@ def _network(model: Architecture, storage: Storage, placement: PackedPlacement, 
         progress(READY, layer / (model.layers + 1))
 
     weights = storage.assemble(made)
-    room = Room(placement.plan.context, placement.plan.piece, placement.snapshot_bytes)
+    room = Room(placement.plan.context, placement.plan.chunk, placement.snapshot_bytes)
     cache = StaticCache(model, room, placement.dtype, placement.device)
     return Network(model, weights, _operators(model, placement), cache)
 

@@ -1,4 +1,4 @@
-"""The text model of a packed folder: an encoder pass over a piece of a prompt, and a decoder pass over a canvas.
+"""The text model of a packed folder: an encoder pass over a chunk of a prompt, and a decoder pass over a canvas.
 
 One stack of layers run in two ways (the modelling code of transformers 5.23, `diffusion_gemma`). A layer: norm,
 attention, norm, add; then a dense MLP and the experts from the same residual, each with its own norm, summed, normed,

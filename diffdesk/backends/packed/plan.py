@@ -1,7 +1,7 @@
 """What a packed model needs of a card's memory, decided from sizes before anything is loaded. Imports no model library.
 
 Two ways to lie in memory: whole, and lean for cards of about 18 GB, where the vision tower waits in the main memory
-until an image comes, attention and the dense MLP are rounded to 8 bits, and prompts are read in shorter pieces.
+until an image comes, attention and the dense MLP are rounded to 8 bits, and prompts are read in shorter chunks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ GIB = 1 << 30
 USABLE = 0.97  # share of what is free: the driver's own pieces aren't counted
 LEAST_CONTEXT, USUAL_CONTEXT = 4096, 32_768
 LONGEST_IMAGE = 1120  # soft tokens, the largest budget
-PIECE, LEAN_PIECE = 1024, 512  # tokens of a prompt that are read in one pass
+CHUNK, LEAN_CHUNK = 1024, 512  # tokens of a prompt that are read in one pass
 LOADING = 600 << 20  # room to put one layer's experts in order, and what the libraries take for themselves
 
 _ROUNDED = (".self_attn.", ".mlp.", ".self_conditioning.")
@@ -30,7 +30,7 @@ class MemoryPlan:
     Attributes:
         is_lean: see the module.
         context: tokens of prompt and canvas together.
-        piece: tokens of a prompt that are read in one pass.
+        chunk: tokens of a prompt that are read in one pass.
         weights: on the card.
         cache: keys and values, and one snapshot of them.
         work: of a pass.
@@ -39,7 +39,7 @@ class MemoryPlan:
 
     is_lean: bool
     context: int
-    piece: int
+    chunk: int
     weights: int
     cache: int
     work: int
@@ -61,9 +61,9 @@ class MemoryPlan:
         return f"{parts}; attention and dense layers in 8 bits, the part that sees waits in the main memory"
 
 
-def sliding_slots(model: Architecture, context: int, piece: int) -> int:
-    """Slots of a sliding layer: a window, a piece that may end with a whole image, and a canvas."""
-    return min(context, model.window - 1 + piece + LONGEST_IMAGE + model.canvas_length)
+def sliding_slots(model: Architecture, context: int, chunk: int) -> int:
+    """Slots of a sliding layer: a window, a chunk that may end with a whole image, and a canvas."""
+    return min(context, model.window - 1 + chunk + LONGEST_IMAGE + model.canvas_length)
 
 
 def plan_memory(
@@ -78,19 +78,19 @@ def plan_memory(
         is_rounded = is_lean and len(one.shape) == 2 and any(part in name for part in _ROUNDED)
         is_expert = ".experts." in name
         weights += one.bytes if is_expert else one.elements * (1 if is_rounded else width)
-    piece = LEAN_PIECE if is_lean else PIECE
-    slots = sliding_slots(model, context, piece)
+    chunk = LEAN_CHUNK if is_lean else CHUNK
+    slots = sliding_slots(model, context, chunk)
     cache = sum(_cache_bytes(model, layer, slots if slides else context, width)
                 for layer, slides in enumerate(model.is_sliding))  # fmt: skip
     kept = min(model.window, context)
     cache += sum(_cache_bytes(model, layer, kept, width) for layer, slides in enumerate(model.is_sliding) if slides)
-    rows = max(piece + LONGEST_IMAGE, model.canvas_length) * model.experts_used
+    rows = max(chunk + LONGEST_IMAGE, model.canvas_length) * model.experts_used
     sorted_rows = rows * (2 * model.hidden + 3 * model.expert_width) * width
     logits = model.canvas_length * model.vocab_size * width
     return MemoryPlan(
         is_lean=is_lean,
         context=context,
-        piece=piece,
+        chunk=chunk,
         weights=weights + (0 if is_lean else seeing),
         cache=cache,
         work=LOADING + logits + sorted_rows,

@@ -5,7 +5,7 @@ Logits, KV cache and self-conditioning stay on the device. Knows nothing of turn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,17 +15,16 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.models.diffusion_gemma.modeling_diffusion_gemma import DiffusionGemmaForBlockDiffusion
 
 from diffdesk.backends.image_patches import ImageReader, PreparedImage
-from diffdesk.backends.prefix import TokenKeys, common_prefix, lay_out, require_ids, require_room
+from diffdesk.backends.prefix import TokenKeys
 from diffdesk.backends.transformers_backend.cache import PrefixCache
 from diffdesk.backends.transformers_backend.failures import memory_errors_explained
-from diffdesk.backends.transformers_backend.folder_denoiser import FolderDenoiser
+from diffdesk.backends.transformers_backend.folder_denoiser import FolderDenoiser, PlacedImages
 from diffdesk.backends.transformers_backend.reduction import StepInputs, peaked_logits, reduce_logits
 from diffdesk.backends.transformers_backend.tokenizer import FastTokenizer
-from diffdesk.core.denoiser import Capabilities, Prompt, StepResult
+from diffdesk.core.denoiser import Capabilities, StepResult
 from diffdesk.core.parameters import SamplerDefaults
 
-CPU_CHUNK = 256  # tokens of a prompt read between two looks at the stop button
-GPU_CHUNK = 2048
+CPU_CHUNK, GPU_CHUNK = 256, 2048  # see `FolderDenoiser.chunk`
 
 
 class TransformersDenoiser(FolderDenoiser):
@@ -42,7 +41,7 @@ class TransformersDenoiser(FolderDenoiser):
         device: torch.device = model.model.decoder.embed_tokens.weight.device
         super().__init__(tokenizer, images, defaults, capabilities, device)
         self._loaded: DiffusionGemmaForBlockDiffusion | None = model
-        self._placeholder = int(model.config.image_token_id)
+        self._image_token = int(model.config.image_token_id)
         self._dtype: torch.dtype = model.model.decoder.embed_tokens.weight.dtype
         self.chunk = GPU_CHUNK if self._device.type == "cuda" else CPU_CHUNK
         self._cache = PrefixCache(model.config.text_config)
@@ -55,24 +54,6 @@ class TransformersDenoiser(FolderDenoiser):
         if self._loaded is None:
             raise RuntimeError("the model is closed")
         return self._loaded
-
-    def prefill(self, prompt: Prompt, progress: Callable[[int, int], None]) -> int:
-        """Bring the KV cache to exactly `prompt`; see `Denoiser.prefill`."""
-        total = len(prompt.ids)
-        tokens, prepared = lay_out(
-            prompt, self._capabilities, self._vocab_size, self._placeholder, lambda image: self._reader().prepare(image)
-        )
-        self._end_canvas()
-        reused = self._cache.take_back(common_prefix(self._held, tokens))
-        self._held = tokens.head(reused)
-        progress(reused, total)
-        for end in tokens.chunk_ends(reused, self.chunk):
-            begin = len(self._held)
-            images = [one for one, at in prepared if begin <= at[0] < end]
-            self._encode(prompt.ids[begin:end], tokens.head(end), images)
-            progress(end, total)
-        self._cache.remember()
-        return reused
 
     def start_canvas(self, ids: NDArray[np.int32], confidence: NDArray[np.float32] | None = None) -> None:
         """Begin a canvas after the cached prefix; see `Denoiser.start_canvas`."""
@@ -120,20 +101,20 @@ class TransformersDenoiser(FolderDenoiser):
         with torch.inference_mode(), memory_errors_explained("compute the next step"):
             return np.asarray(self.logits(self._to_device(canvas))[0].cpu().numpy(), np.float32)
 
-    def commit(self, ids: NDArray[np.int32]) -> None:
-        """Send committed tokens through the encoder; see `Denoiser.commit`."""
-        require_room(len(self._held) + len(ids), self._capabilities)
-        self._end_canvas()
-        require_ids(ids, self._vocab_size)
-        self._encode(ids, self._held.followed_by(ids), [])
-        self._cache.remember()
-
     def close(self) -> None:
         """Free the memory."""
         self._end_canvas()
         self._cache.clear()
         self._loaded = None
         self._forget()
+
+    @property
+    def _prefix(self) -> PrefixCache:
+        return self._cache
+
+    @property
+    def _placeholder(self) -> int:
+        return self._image_token
 
     def _end_canvas(self) -> None:
         self._positions = self._conditioning = None
@@ -142,41 +123,30 @@ class TransformersDenoiser(FolderDenoiser):
     def _vocab_size(self) -> int:
         return self._tokenizer.vocab_size
 
-    def _encode(self, ids: NDArray[np.int32], seen: TokenKeys, images: Sequence[PreparedImage]) -> None:
-        """Append tokens and the images among them to the KV cache, which then holds `seen`.
-
-        If that fails, the cache is empty afterwards.
-        """
+    def _encode(self, ids: NDArray[np.int32], seen: TokenKeys, images: PlacedImages) -> None:
         begin, count = len(self._held), len(ids)
-        try:
-            with torch.inference_mode(), memory_errors_explained("read the prompt"):
-                encoder = self.model.model.encoder
-                positions = torch.arange(begin, begin + count, device=self._device).unsqueeze(0)
-                features = self._features(images)
-                # Masks as `generate` makes them. It numbers tokens from the cache's first on, so the kinds (1 = image)
-                # of all tokens seen so far are given, not only those of this chunk.
-                kinds = torch.from_numpy((seen.keys < 0).astype(np.int32)).unsqueeze(0).to(self._device)
-                masks = encoder.create_masks_for_generate(
-                    config=self.model.config,
-                    inputs_embeds=torch.empty((1, count, 0), dtype=self._dtype, device=self._device),
-                    attention_mask=None,
-                    past_key_values=self._cache.cache,
-                    position_ids=positions,
-                    mm_token_type_ids=None if features is None else kinds,
-                )
-                encoder(
-                    input_ids=self._to_device(ids).unsqueeze(0),
-                    attention_mask=masks,
-                    position_ids=positions,
-                    past_key_values=self._cache.cache,
-                    mm_encoder_outputs=None if features is None else {"image": features},
-                )
-        except BaseException:
-            # Some layers may have the new tokens and others not.
-            self._cache.clear()
-            self._held = self._held.head(0)
-            raise
-        self._held = seen
+        with torch.inference_mode(), memory_errors_explained("read the prompt"):
+            encoder = self.model.model.encoder
+            positions = torch.arange(begin, begin + count, device=self._device).unsqueeze(0)
+            features = self._features([one for one, _ in images])
+            # Masks as `generate` makes them. It numbers tokens from the cache's first on, so the kinds (1 = image)
+            # of all tokens seen so far are given, not only those of this chunk.
+            kinds = torch.from_numpy((seen.keys < 0).astype(np.int32)).unsqueeze(0).to(self._device)
+            masks = encoder.create_masks_for_generate(
+                config=self.model.config,
+                inputs_embeds=torch.empty((1, count, 0), dtype=self._dtype, device=self._device),
+                attention_mask=None,
+                past_key_values=self._cache.cache,
+                position_ids=positions,
+                mm_token_type_ids=None if features is None else kinds,
+            )
+            encoder(
+                input_ids=self._to_device(ids).unsqueeze(0),
+                attention_mask=masks,
+                position_ids=positions,
+                past_key_values=self._cache.cache,
+                mm_encoder_outputs=None if features is None else {"image": features},
+            )
 
     def _features(self, images: Sequence[PreparedImage]) -> BaseModelOutputWithPooling | None:
         """The soft tokens of images, in their order; None where there are none."""

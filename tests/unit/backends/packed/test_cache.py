@@ -13,7 +13,7 @@ from diffdesk.backends.gguf.layout import Architecture
 from diffdesk.backends.packed import plan
 from diffdesk.backends.packed.cache import MOST_SNAPSHOTS, Room, StaticCache
 
-WINDOW, PIECE, CANVAS, CONTEXT = 6, 5, 4, 60
+WINDOW, CHUNK, CANVAS, CONTEXT = 6, 5, 4, 60
 KEPT = WINDOW - 1
 CPU = torch.device("cpu")
 
@@ -44,10 +44,10 @@ def architecture(*is_sliding: bool, window: int = WINDOW) -> Architecture:
 
 
 def made(model: Architecture, snapshot_bytes: int = 1 << 20) -> StaticCache:
-    """A cache with slots for a window, a piece and a canvas only."""
+    """A cache with slots for a window, a chunk and a canvas only."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "LONGEST_IMAGE", 0)
-        return StaticCache(model, Room(CONTEXT, PIECE, snapshot_bytes), torch.float32, CPU)
+        return StaticCache(model, Room(CONTEXT, CHUNK, snapshot_bytes), torch.float32, CPU)
 
 
 @dataclass
@@ -96,7 +96,7 @@ def numbers(tokens: list[int], width: int) -> torch.Tensor:
 
 ACTIONS = st.lists(
     st.one_of(
-        st.tuples(st.just("read"), st.integers(1, PIECE)),
+        st.tuples(st.just("read"), st.integers(1, CHUNK)),
         st.tuples(st.just("stand a canvas"), st.integers(1, CANVAS)),
         st.tuples(st.just("remember"), st.just(0)),
         st.tuples(st.just("take back"), st.integers(0, 40)),
@@ -132,17 +132,17 @@ def test_slots_are_only_moved_when_there_are_none_left() -> None:
     text = Text(model, made(model))
     bases = []
     for _ in range(6):
-        text.write(PIECE)
+        text.write(CHUNK)
         bases.append(text.cache.base)
         text.check()
-    assert text.cache.layers[0].keys.shape[0] == KEPT + PIECE + CANVAS
+    assert text.cache.layers[0].keys.shape[0] == KEPT + CHUNK + CANVAS
     assert text.cache.layers[1].keys.shape[0] == CONTEXT
     # 5 more than are there at 10 and a canvas don't fit: the 5 before the end move to the front.
     assert bases == [0, 0, 5, 10, 15, 20]
 
 
 def test_where_the_context_is_short_it_has_no_more_slots_than_that() -> None:
-    cache = StaticCache(architecture(True, False), Room(12, PIECE), torch.bfloat16, CPU)
+    cache = StaticCache(architecture(True, False), Room(12, CHUNK), torch.bfloat16, CPU)
     assert [one.keys.shape for one in cache.layers] == [(12, 1, 2), (12, 1, 4)]
     assert cache.layers[0].values.dtype == torch.bfloat16
 
@@ -153,10 +153,10 @@ def test_snapshots_are_few_and_hold_no_more_than_the_window() -> None:
     for room, many in ((1 << 20, MOST_SNAPSHOTS), (3 * each, 3), (3 * each - 1, 2), (0, 1)):
         text = Text(model, made(model, room))
         for _ in range(MOST_SNAPSHOTS + 3):
-            text.write(PIECE)
+            text.write(CHUNK)
             text.cache.remember()
             text.cache.remember()  # once is enough
-        ends = [PIECE * (one + 1) for one in range(MOST_SNAPSHOTS + 3)]
+        ends = [CHUNK * (one + 1) for one in range(MOST_SNAPSHOTS + 3)]
         assert list(text.cache.snapshot_lengths) == ends[-many:]
         assert text.take_back(ends[-2] - 1) == (ends[-3] if many > 2 else 0), "slots begin 5 before the last read"
         text.check()
@@ -165,10 +165,10 @@ def test_snapshots_are_few_and_hold_no_more_than_the_window() -> None:
 def test_a_model_without_sliding_layers_needs_no_snapshots() -> None:
     model = architecture(False, False)
     text = Text(model, made(model))
-    text.write(PIECE)
+    text.write(CHUNK)
     text.cache.remember()
     assert text.cache.snapshot_lengths == ()
-    text.write(PIECE)
+    text.write(CHUNK)
     assert text.take_back(3) == 3
     text.check()
 
@@ -177,10 +177,10 @@ def test_what_was_cleared_is_gone() -> None:
     model = architecture(True)
     text = Text(model, made(model))
     for _ in range(4):
-        text.write(PIECE)
+        text.write(CHUNK)
         text.cache.remember()
     text.cache.clear()
     assert (text.cache.length, text.cache.base, text.cache.snapshot_lengths) == (0, 0, ())
     text.tokens.clear()
-    text.write(PIECE)
+    text.write(CHUNK)
     text.check()

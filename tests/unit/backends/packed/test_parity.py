@@ -40,13 +40,13 @@ class Twins:
         self._pairs = pairs
         self._loaded: dict[str, tuple[PackedDenoiser, TransformersDenoiser]] = {}
 
-    def __call__(self, shape: str, piece: int) -> tuple[PackedDenoiser, TransformersDenoiser]:
-        """Both, after something else; the packed one reads in pieces of so many tokens, its twin all at once."""
+    def __call__(self, shape: str, chunk: int) -> tuple[PackedDenoiser, TransformersDenoiser]:
+        """Both, after something else; the packed one reads in chunks of so many tokens, its twin all at once."""
         if shape not in self._loaded:
             pair = self._pairs(shape)
             self._loaded[shape] = load_packed(pair.packed), load_twin(pair.twin)
         packed, twin = self._loaded[shape]
-        packed.model.piece, twin.chunk = piece, 1000
+        packed.chunk, twin.chunk = chunk, 1000
         for one in (packed, twin):
             one.prefill(Prompt(random_ids(30, 99)), ignore)
         return packed, twin
@@ -102,20 +102,20 @@ def steps_of(
 # whole answers
 
 
-@pytest.mark.parametrize("piece", [7, 1000])
+@pytest.mark.parametrize("chunk", [7, 1000])
 @pytest.mark.parametrize("shape", TEXT_SHAPES)
-def test_the_same_answer(twins: Twins, shape: str, piece: int) -> None:
-    packed, twin = twins(shape, piece)
+def test_the_same_answer(twins: Twins, shape: str, chunk: int) -> None:
+    packed, twin = twins(shape, chunk)
     for seed in (1, 2):
         assert_same_answer(packed, twin, Prompt(random_ids(41, seed)), canvases=3, seed=seed)
 
 
-@pytest.mark.parametrize("piece", [7, 1000])
+@pytest.mark.parametrize("chunk", [7, 1000])
 @pytest.mark.parametrize("shape", SEEING_SHAPES)
 def test_the_same_answer_about_images(
-    twins: Twins, shape: str, piece: int, pictures: tuple[ImageRef, ImageRef]
+    twins: Twins, shape: str, chunk: int, pictures: tuple[ImageRef, ImageRef]
 ) -> None:
-    packed, twin = twins(shape, piece)
+    packed, twin = twins(shape, chunk)
     for images in (pictures[:1], pictures[1:], pictures):
         prompt = with_images(twin, images)
         assert [packed.image_tokens(one) for one in images] == [twin.image_tokens(one) for one in images]
@@ -131,9 +131,9 @@ def interleaved_prompt(denoiser: Denoiser, images: Sequence[ImageRef | LinePictu
     return Prompt(np.array([*parts, *random_ids(4, 12).tolist()], np.int32), tuple(images))
 
 
-@pytest.mark.parametrize("piece", [7, 1000])
+@pytest.mark.parametrize("chunk", [7, 1000])
 def test_the_same_answer_with_words_between_the_pieces_of_an_image(
-    twins: Twins, piece: int, pictures: tuple[ImageRef, ImageRef]
+    twins: Twins, chunk: int, pictures: tuple[ImageRef, ImageRef]
 ) -> None:
     line, other = line_picture(6, 1), line_picture(3, 2)
     for shape, images in (
@@ -142,7 +142,7 @@ def test_the_same_answer_with_words_between_the_pieces_of_an_image(
         ("seeing", [pictures[1]]),
         ("seeing-narrow-window", [pictures[1]]),
     ):
-        packed, twin = twins(shape, piece)
+        packed, twin = twins(shape, chunk)
         assert_same_answer(packed, twin, interleaved_prompt(twin, images), canvases=2, seed=5)
 
 

@@ -16,7 +16,7 @@ from diffdesk.backends.checkpoint import inspect_checkpoint
 from diffdesk.backends.checkpoint_config import read_json
 from diffdesk.backends.gguf.conversion_config import read_architecture
 from diffdesk.backends.gguf.layout import Architecture
-from diffdesk.backends.packed.plan import GIB, LEAN_PIECE, PIECE, USABLE, MemoryPlan, choose_plan, plan_memory
+from diffdesk.backends.packed.plan import CHUNK, GIB, LEAN_CHUNK, USABLE, MemoryPlan, choose_plan, plan_memory
 from diffdesk.backends.registry import load
 from diffdesk.backends.safetensors_header import TensorEntry
 from diffdesk.core.denoiser import Prompt
@@ -59,14 +59,14 @@ def test_the_cache_takes_what_the_model_s_description_says(published: tuple[Arch
     plans = [plan_memory(model, entries, is_lean=False, context=context) for context in (500, 16_384, 16_385)]
     assert plans[0].cache == 500 * 20_480 + 2 * 500 * 204_800  # a snapshot of the sliding ones beside them
     assert plans[2].cache - plans[1].cache == 20_480
-    assert plans[1].cache == 16_384 * 20_480 + (1023 + PIECE + 1120 + 256 + 1024) * 204_800
+    assert plans[1].cache == 16_384 * 20_480 + (1023 + CHUNK + 1120 + 256 + 1024) * 204_800
 
 
-@pytest.mark.parametrize(("is_lean", "most", "piece"), [(False, 20, PIECE), (True, 18, LEAN_PIECE)])
-def test_it_fits_a_card(published: tuple[Architecture, Entries], is_lean: bool, most: int, piece: int) -> None:
+@pytest.mark.parametrize(("is_lean", "most", "chunk"), [(False, 20, CHUNK), (True, 18, LEAN_CHUNK)])
+def test_it_fits_a_card(published: tuple[Architecture, Entries], is_lean: bool, most: int, chunk: int) -> None:
     plan = plan_memory(*published, is_lean=is_lean, context=8192)
     assert plan.needed == plan.weights + plan.cache + plan.work <= most * GIB
-    assert (plan.is_lean, plan.context, plan.piece) == (is_lean, 8192, piece)
+    assert (plan.is_lean, plan.context, plan.chunk) == (is_lean, 8192, chunk)
     assert plan.work > 256 * 262_144 * 2, "the logits of a step at least"
 
 
@@ -175,7 +175,7 @@ def test_a_loaded_model_takes_what_was_planned(pairs: Pairs, precision: str) -> 
     slots = sum(one.keys.nbytes + one.values.nbytes for one in cache.layers)
     sliding = sum(one.keys[:1].nbytes * 2 for one, slides in zip(cache.layers, model.is_sliding, strict=True) if slides)
     assert plan.cache == slots + model.window * sliding
-    assert denoiser.model.piece == plan.piece
+    assert denoiser.chunk == plan.chunk
 
 
 # what is asked for, and what there is

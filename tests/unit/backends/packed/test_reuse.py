@@ -45,7 +45,7 @@ def fresh(pairs: Pairs) -> Fresh:
     """Makes a model that has seen nothing, with a cache of its own over weights that are loaded once."""
     loaded: dict[str, PackedDenoiser] = {}
 
-    def make(name: str, piece: int = TIGHT, operators: Operators | None = None) -> PackedDenoiser:
+    def make(name: str, chunk: int = TIGHT, operators: Operators | None = None) -> PackedDenoiser:
         if name not in loaded:
             loaded[name] = load_packed(pairs(name).packed)
         of = loaded[name]
@@ -53,11 +53,11 @@ def fresh(pairs: Pairs) -> Fresh:
         # Room for an image of 1,120 tokens would hide what happens when there is none.
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(plan, "LONGEST_IMAGE", FRAME + 2 if BY_NAME[name].sees else 0)
-            room = Room(2048, piece)
+            room = Room(2048, chunk)
             cache = StaticCache(network.model, room, network.weights.embedding.dtype, torch.device("cpu"))
         network = Network(network.model, network.weights, operators or network.operators, cache)
         stepper = Stepper(network, of.model.frequencies, records=False)
-        model = replace(of.model, network=network, stepper=stepper, piece=piece)
+        model = replace(of.model, network=network, stepper=stepper, chunk=chunk)
         return PackedDenoiser(model, of.tokenizer, of.defaults, of.capabilities)
 
     return make
@@ -84,7 +84,7 @@ def joined(*parts: Ids) -> Ids:
     return np.concatenate(parts)
 
 
-both_rooms = pytest.mark.parametrize("piece", [TIGHT, ROOMY], ids=["tight", "roomy"])
+both_rooms = pytest.mark.parametrize("chunk", [TIGHT, ROOMY], ids=["tight", "roomy"])
 text_shapes = pytest.mark.parametrize("name", ["narrow-window", "plain", "all-full", "all-experts-long"])
 
 
@@ -104,32 +104,32 @@ def test_another_token_changes_the_logits(fresh: Fresh) -> None:
 
 @both_rooms
 @text_shapes
-def test_the_next_turn_reuses_the_last_one(fresh: Fresh, name: str, piece: int) -> None:
-    denoiser, first, answer = fresh(name, piece), random_ids(30, 1), random_ids(16, 2)
+def test_the_next_turn_reuses_the_last_one(fresh: Fresh, name: str, chunk: int) -> None:
+    denoiser, first, answer = fresh(name, chunk), random_ids(30, 1), random_ids(16, 2)
     assert denoiser.prefill(Prompt(first), ignore) == 0
     denoiser.commit(answer)
     follow_up = Prompt(joined(first, answer, random_ids(9, 3)))
     assert denoiser.prefill(follow_up, ignore) == 46
-    assert_like_fresh(denoiser, follow_up, fresh(name, piece))
+    assert_like_fresh(denoiser, follow_up, fresh(name, chunk))
 
 
 @both_rooms
 @text_shapes
-def test_an_answer_that_was_taken_out_costs_only_itself(fresh: Fresh, name: str, piece: int) -> None:
+def test_an_answer_that_was_taken_out_costs_only_itself(fresh: Fresh, name: str, chunk: int) -> None:
     """After a thought is removed, or for another try: back to the end of the prompt."""
-    denoiser, first = fresh(name, piece), random_ids(30, 1)
+    denoiser, first = fresh(name, chunk), random_ids(30, 1)
     denoiser.prefill(Prompt(first), ignore)
     for seed in range(2, 6):
         denoiser.commit(random_ids(16, seed))
     again = Prompt(joined(first, random_ids(5, 4)))
     assert denoiser.prefill(again, ignore) == 30
-    assert_like_fresh(denoiser, again, fresh(name, piece))
+    assert_like_fresh(denoiser, again, fresh(name, chunk))
     assert denoiser.prefill(Prompt(first), ignore) == 30
-    assert_like_fresh(denoiser, Prompt(first), fresh(name, piece))
+    assert_like_fresh(denoiser, Prompt(first), fresh(name, chunk))
 
 
 @pytest.mark.parametrize(
-    ("name", "piece", "at", "reused"),
+    ("name", "chunk", "at", "reused"),
     [
         ("narrow-window", TIGHT, 33, 20),  # slots were moved to begin with place 29: back to the snapshot
         ("narrow-window", TIGHT, 35, 20),
@@ -140,14 +140,14 @@ def test_an_answer_that_was_taken_out_costs_only_itself(fresh: Fresh, name: str,
         ("all-full", TIGHT, 33, 33),
     ],
 )
-def test_a_change_within_the_prompt(fresh: Fresh, name: str, piece: int, at: int, reused: int) -> None:
+def test_a_change_within_the_prompt(fresh: Fresh, name: str, chunk: int, at: int, reused: int) -> None:
     """Sliding layers return to any place whose window is still there, else to where a snapshot was taken."""
-    denoiser, first, second = fresh(name, piece), random_ids(20, 1), random_ids(20, 2)
+    denoiser, first, second = fresh(name, chunk), random_ids(20, 1), random_ids(20, 2)
     denoiser.prefill(Prompt(first), ignore)
     denoiser.prefill(Prompt(joined(first, second)), ignore)
     changed = Prompt(joined(joined(first, second)[:at], random_ids(9, 3)))
     assert denoiser.prefill(changed, ignore) == reused
-    assert_like_fresh(denoiser, changed, fresh(name, piece))
+    assert_like_fresh(denoiser, changed, fresh(name, chunk))
 
 
 def test_a_snapshot_from_before_the_window_was_full_can_be_cut(fresh: Fresh) -> None:
@@ -171,21 +171,21 @@ def test_lengths_around_the_window(fresh: Fresh, length: int) -> None:
 
 
 @both_rooms
-def test_nothing_in_common_begins_anew(fresh: Fresh, piece: int) -> None:
-    denoiser = fresh("narrow-window", piece)
+def test_nothing_in_common_begins_anew(fresh: Fresh, chunk: int) -> None:
+    denoiser = fresh("narrow-window", chunk)
     denoiser.prefill(Prompt(random_ids(50, 1)), ignore)
     other = Prompt(random_ids(12, 2))
     assert denoiser.prefill(other, ignore) == 0
-    assert_like_fresh(denoiser, other, fresh("narrow-window", piece))
+    assert_like_fresh(denoiser, other, fresh("narrow-window", chunk))
 
 
 @both_rooms
 @settings(max_examples=40)
 @given(data=st.data())
-def test_any_sequence_of_prompts_ends_like_a_fresh_one(fresh: Fresh, piece: int, data: st.DataObject) -> None:
+def test_any_sequence_of_prompts_ends_like_a_fresh_one(fresh: Fresh, chunk: int, data: st.DataObject) -> None:
     """Prompts grown, cut, branched and stopped half-way in any order, with canvases and answers between them."""
-    denoiser, base = fresh("narrow-window", piece), random_ids(60, 1)
-    denoiser.model.piece = data.draw(st.sampled_from([5, 16]))
+    denoiser, base = fresh("narrow-window", chunk), random_ids(60, 1)
+    denoiser.chunk = data.draw(st.sampled_from([5, 16]))
     prompt = base[:1]
     for _ in range(data.draw(st.integers(1, 6))):
         kept = base[: data.draw(st.integers(1, 50))]
@@ -206,13 +206,13 @@ def test_any_sequence_of_prompts_ends_like_a_fresh_one(fresh: Fresh, piece: int,
             denoiser.step(canvas, 1.0, np.full(len(canvas), 0.5))
             denoiser.commit(random_ids(data.draw(st.integers(1, 16)), seed))
     denoiser.prefill(Prompt(prompt), ignore)
-    assert_like_fresh(denoiser, Prompt(prompt), fresh("narrow-window", piece))
+    assert_like_fresh(denoiser, Prompt(prompt), fresh("narrow-window", chunk))
 
 
 @both_rooms
-def test_a_stopped_prefill_keeps_what_it_read(fresh: Fresh, piece: int) -> None:
-    denoiser, ids = fresh("narrow-window", piece), random_ids(40, 1)
-    denoiser.model.piece = 10
+def test_a_stopped_prefill_keeps_what_it_read(fresh: Fresh, chunk: int) -> None:
+    denoiser, ids = fresh("narrow-window", chunk), random_ids(40, 1)
+    denoiser.chunk = 10
     seen: list[tuple[int, int]] = []
 
     def stop_at_twenty(done: int, total: int) -> None:
@@ -224,7 +224,7 @@ def test_a_stopped_prefill_keeps_what_it_read(fresh: Fresh, piece: int) -> None:
         denoiser.prefill(Prompt(ids), stop_at_twenty)
     assert seen == [(0, 40), (10, 40), (20, 40)]
     assert denoiser.prefill(Prompt(ids), ignore) == 20
-    assert_like_fresh(denoiser, Prompt(ids), fresh("narrow-window", piece))
+    assert_like_fresh(denoiser, Prompt(ids), fresh("narrow-window", chunk))
 
 
 def assert_empty(denoiser: PackedDenoiser) -> None:
@@ -283,18 +283,18 @@ def test_an_image_is_reused_if_its_contents_are_the_same(fresh: Fresh, tmp_path:
     one = ImageRef(picture(tmp_path / "one.png", 64, 64, 1), is_frame=True)
     copy = ImageRef(Path(shutil.copy(one.path, tmp_path / "copy.png")), is_frame=True)
     other = ImageRef(picture(tmp_path / "other.png", 64, 64, 2), is_frame=True)
-    for piece, shared in ((TIGHT, 0), (ROOMY, 6)):
-        denoiser = fresh(name, piece)
+    for chunk, shared in ((TIGHT, 0), (ROOMY, 6)):
+        denoiser = fresh(name, chunk)
         first = with_images(denoiser, (one,))
         denoiser.prefill(first, ignore)
-        for _ in range(6 if piece == TIGHT else 0):
+        for _ in range(6 if chunk == TIGHT else 0):
             denoiser.commit(random_ids(16, 8))  # until the slots before the image were given to others
         same = with_images(denoiser, (copy,), joined(first.ids[-6:], random_ids(4, 3)))
         assert denoiser.prefill(same, ignore) == len(first.ids)
-        assert_like_fresh(denoiser, same, fresh(name, piece))
+        assert_like_fresh(denoiser, same, fresh(name, chunk))
         different = with_images(denoiser, (other,))
         assert denoiser.prefill(different, ignore) == shared
-        assert_like_fresh(denoiser, different, fresh(name, piece))
+        assert_like_fresh(denoiser, different, fresh(name, chunk))
 
 
 def test_a_file_that_changed_is_another_image(fresh: Fresh, tmp_path: Path) -> None:

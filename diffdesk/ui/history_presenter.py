@@ -19,7 +19,7 @@ _MOST = 500
 _TYPING_MILLISECONDS = 120
 
 
-class LibraryPresenter(QObject):
+class HistoryPresenter(QObject):
     """Between the list and the store."""
 
     def __init__(self, window: MainWindow, store: StoreLane, pool: FilePool) -> None:
