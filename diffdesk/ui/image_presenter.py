@@ -36,9 +36,16 @@ class ImagePresenter(QObject):
         self._pool = pool
         self._store = store
         self._known: dict[str, bytes] = {}
+        self._refusals: set[str] = set()  # titles of what was said of the images that were offered last
 
     def offer(self, sources: Sequence[Path | bytes], then: Callable[[ImageView], None] | None = None) -> None:
-        """Take images into the composer one after the other; what can't be used is said in a banner."""
+        """Take images into the composer one after the other; what can't be used is said in a banner.
+
+        What was said of those offered before no longer matters, and goes.
+        """
+        for title in self._refusals:
+            self._window.withdraw_banner(title)
+        self._refusals.clear()
         for source in sources:
             self._take(source, then or self._window.add_composer_image)
 
@@ -97,4 +104,5 @@ class ImagePresenter(QObject):
         )
 
     def _on_refused(self, error: UserError) -> None:
+        self._refusals.add(error.title)
         self._window.show_banner(error_view(error), "error", [])

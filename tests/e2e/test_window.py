@@ -176,7 +176,7 @@ def test_what_the_starter_cant_do_is_said_in_one_sentence(qtbot: QtBot, start: C
 
 
 @pytest.mark.parametrize("name", ["broken.png", "words.png"])
-def test_a_broken_image_is_refused_with_a_remedy(
+def test_a_broken_image_is_refused_with_a_remedy_until_another_one_is_dropped(
     qtbot: QtBot, start: Callable[[], Program], tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / name
@@ -186,6 +186,9 @@ def test_a_broken_image_is_refused_with_a_remedy(
     drop(program, path)
     qtbot.waitUntil(lambda: name in banner_text(program), timeout=30_000)
     assert composer(program).images == ()
+    drop(program, resource_dir() / "samples" / "sample.png")
+    qtbot.waitUntil(lambda: len(composer(program).images) == 1, timeout=30_000)
+    qtbot.waitUntil(lambda: name not in banner_text(program), timeout=30_000)
 
 
 def test_the_window_never_imports_a_model_library() -> None:
