@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from diffdesk.core.errors import UserError
+from diffdesk.core.proposals import Doubt, Proposal
 from diffdesk.core.trace import CanvasClosed, CanvasOpened, StepDelta
 
 
@@ -76,7 +77,13 @@ class Prefilled:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of every run."""
+    """The last event of every run.
+
+    Attributes:
+        proposals: `CORRECT`: every change of the draft that the model would make, in order, not overlapping. Those that
+            are made give `answer` from the draft.
+        doubts: `CORRECT`: what it left as it was without being sure of it.
+    """
 
     reason: FinishReason
     stats: RunStats
@@ -85,6 +92,8 @@ class Finished:
     state: AnswerState = AnswerState.COMPLETE
     notes: tuple[str, ...] = field(default=())
     error: UserError | None = None
+    proposals: tuple[Proposal, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 RunEvent = Prefilled | CanvasOpened | StepDelta | CanvasClosed | Finished

@@ -20,6 +20,8 @@ class TaskKind(StrEnum):
 
     CHAT = "chat"
     CORRECT = "correct"
+    REWRITE = "rewrite"  # one row of a table, by an instruction
+    EDIT = "edit"  # a span of a text, with all around it pinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +83,21 @@ class ReadLine:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One run. For `CORRECT` the last message's text is the draft; `read_lines` are those a recogniser found for it.
+    """One run, on the last message's text: a question, a draft to correct, a row to rewrite, a text to edit.
 
-    The draft may have been edited since: only lines that are still the same count as read.
+    Attributes:
+        read_lines: `CORRECT` only: lines that a recogniser found for the draft. The draft may have been edited since:
+            only lines that are still the same count as read.
+        instruction: `REWRITE` and `EDIT`: what to do with the text; an edit without one only denoises anew.
+        span: `EDIT` only: the characters [start, end) of the text that may change.
     """
 
     task: TaskKind
     messages: tuple[Message, ...]
     parameters: GenerationParameters = field(default_factory=GenerationParameters)
     read_lines: tuple[ReadLine, ...] = ()
+    instruction: str = ""
+    span: tuple[int, int] | None = None
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""
@@ -98,6 +106,8 @@ class RunRequest:
             "messages": [message_to_json(one) for one in self.messages],
             "parameters": self.parameters.to_json(),
             "read_lines": [one.to_json() for one in self.read_lines],
+            "instruction": self.instruction,
+            "span": None if self.span is None else list(self.span),
         }
 
     @staticmethod
@@ -110,9 +120,20 @@ class RunRequest:
             task = TaskKind(str(data.get("task")))
             said = tuple(message_from_json(one) for one in messages)
             read = tuple(ReadLine.from_json(one) for one in lines)
+            span = _span_from(data.get("span"))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"a run request can't be read: {error!r}") from error
-        return RunRequest(task, said, GenerationParameters.from_json(parameters), read)
+        made = GenerationParameters.from_json(parameters)
+        return RunRequest(task, said, made, read, str(data.get("instruction", "")), span)
+
+
+def _span_from(data: object) -> tuple[int, int] | None:
+    if data is None:
+        return None
+    if not isinstance(data, Sequence):
+        raise TypeError("a span is no pair")
+    start, end = (int(one) for one in data)
+    return start, end
 
 
 def message_to_json(message: Message) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import cast
 from diffdesk.core.errors import ProtocolError, UserError
 from diffdesk.core.events import AnswerState, Finished, FinishReason, Prefilled, RunEvent, RunStats
 from diffdesk.core.frames import Frame
+from diffdesk.core.proposals import Doubt, Proposal
 from diffdesk.core.requests import ModelInfo
 from diffdesk.core.trace import decode_event, encode_event
 
@@ -29,6 +30,8 @@ def event_to_frame(event: RunEvent) -> Frame:
                 "state": event.state.value,
                 "notes": list(event.notes),
                 "error": event.error.to_wire() if event.error else None,
+                "proposals": [one.to_json() for one in event.proposals],
+                "doubts": [one.to_json() for one in event.doubts],
             },
         )
     return Frame(TRACE, {}, encode_event(event))
@@ -52,8 +55,16 @@ def frame_to_event(frame: Frame) -> RunEvent | None:
             AnswerState(str(head["state"])),
             tuple(str(one) for one in notes) if isinstance(notes, list) else (),
             error,
+            tuple(Proposal.from_json(one) for one in _objects(head.get("proposals"))),
+            tuple(Doubt.from_json(one) for one in _objects(head.get("doubts"))),
         )
     return None
+
+
+def _objects(value: object) -> list[Mapping[str, object]]:
+    if not isinstance(value, list):
+        raise ProtocolError("what should be a list of objects is none")
+    return [one for one in value if isinstance(one, Mapping)]
 
 
 def error_in(head: Mapping[str, object]) -> UserError | None:

@@ -92,6 +92,12 @@ class EngineLane(QObject):
         self._worker.run_ended.connect(self.run_ended)
         self._worker.broke.connect(self.broke)
         self._thread.start()
+        self._reserved = 0
+
+    def reserve(self) -> int:
+        """A number for a run that writes no message: below zero, and never given twice."""
+        self._reserved -= 1
+        return self._reserved
 
     @property
     def silence(self) -> float:
