@@ -29,6 +29,8 @@ class ModelProfile:
         sure_gate: probability from which a character of a protected word is changed.
         picture_gate: mean probability from which a line is taken as the model reads it from the picture alone, where
             the recogniser had no idea; None asks for no such reading.
+        held_share: share of a line's characters from which its changes are left to the user, in a text that was read: a
+            model that rewrites so much of a line is guessing.
         can_chat: whether it answers questions.
         parameters: number of weights, 0 if unknown.
     """
@@ -42,5 +44,6 @@ class ModelProfile:
     sure: float = 2.0
     sure_gate: float = 0.97
     picture_gate: float | None = None
+    held_share: float = 0.3
     can_chat: bool = True
     parameters: int = 0

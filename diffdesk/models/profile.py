@@ -59,6 +59,7 @@ def _parsed(text: str, place: str, remedy: str) -> ModelProfile:
             sure=float(data.get("sure", usual.sure)),
             sure_gate=float(data.get("sure_gate", usual.sure_gate)),
             picture_gate=None if picture_gate is None else float(picture_gate),
+            held_share=float(data.get("held_share", usual.held_share)),
             can_chat=bool(data.get("can_chat", usual.can_chat)),
             parameters=int(data.get("parameters", usual.parameters)),
         )

@@ -20,18 +20,27 @@ from diffdesk.core.lines import slots_needed
 from diffdesk.core.messages import ImageRef, LinePicture
 from diffdesk.core.parameters import GenerationParameters, SamplerDefaults
 from diffdesk.core.profile import Layout, ModelProfile
+from diffdesk.core.proposals import Proposal, made_text, with_lines_held
 from diffdesk.core.requests import ModelSpec
 from diffdesk.core.sampler import Draws, SamplerSettings
 from diffdesk.models.profile import read_profile
 from diffdesk.services.starter_figures import Figures, Result, figures_of
 from diffdesk.services.starter_sets import MeasureSet, Sample, SetKind
-from diffdesk.tasks.aligned import AlignedModel, AlignedWindow, WindowOutcome, gated_text, picture_window, read_text
+from diffdesk.tasks.aligned import (
+    AlignedModel,
+    AlignedWindow,
+    WindowOutcome,
+    gated_text,
+    picture_window,
+    proposals_of,
+    read_text,
+)
 from diffdesk.tasks.aligned_correction import (
     Draft,
     Guards,
     Part,
     TextPart,
-    believed_text,
+    believed_proposals,
     part_window,
     parts_of,
     window_without_draft,
@@ -63,20 +72,28 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A part of a sample behind each guard: as the program gives it, without any, and at the gates of the curve."""
+    """A part of a sample behind each guard: as the program would change it, without any, and at the curve's gates."""
 
-    corrected: str
+    drafted: str
+    proposals: tuple[Proposal, ...]
     ungated: str
     by_gate: tuple[str, ...]
     steps: tuple[int, ...] = ()
 
     def __add__(self, other: _Text) -> _Text:
+        done = len(self.drafted)
+        moved = (replace(one, start=one.start + done, end=one.end + done) for one in other.proposals)
         return _Text(
-            self.corrected + other.corrected,
+            self.drafted + other.drafted,
+            (*self.proposals, *moved),
             self.ungated + other.ungated,
             tuple(one + more for one, more in zip(self.by_gate, other.by_gate, strict=True)),
             self.steps + other.steps,
         )
+
+    def corrected(self, held: float) -> str:
+        """As the program gives it; see `with_lines_held`."""
+        return made_text(self.drafted, with_lines_held(self.drafted, self.proposals, held))
 
 
 def open_bench(spec: ModelSpec) -> StarterBench:
@@ -157,10 +174,11 @@ class _Work:
     def draft(self, draft: Draft, truth: str) -> Result:
         """A draft with all its parts."""
         began = time.perf_counter()
-        text = _Text("", "", ("",) * len(self._manner.gates))
+        text = _Text("", (), "", ("",) * len(self._manner.gates))
         for part in parts_of(draft, with_pictures=self._model.can_see):
             text += self._part(part, draft)
-        return self._result(truth, draft.text, text, began)
+        corrected = text.corrected(draft.guards.held) if self._manner.is_gated else text.ungated
+        return self._result(truth, draft.text, corrected, text, began)
 
     def alone(self, samples: Sequence[Sample]) -> list[tuple[Sample, AlignedWindow]]:
         """The lines that are short enough to be read from their pictures alone, with what is asked of them."""
@@ -172,7 +190,7 @@ class _Work:
         began = time.perf_counter()
         done = self._model.finish(window)
         text, _ = read_text(done)
-        return self._result(sample.truth, "", self._same(text, (done.canvas.steps,)), began)
+        return self._result(sample.truth, "", text, self._same(text, (done.canvas.steps,)), began)
 
     def _picture(self, sample: Sample) -> LinePicture | None:
         pieces = cut_line(sample.line, self._profile.slots) if sample.line is not None else ()
@@ -195,26 +213,26 @@ class _Work:
         if alone is not None:
             read = self._model.finish(alone)
             steps = (read.canvas.steps,)
-            text = believed_text(read, guards)
-            if text is not None:
-                return self._same(text + separator, steps)
+            believed = believed_proposals(read, window.core, guards)
+            if believed is not None:
+                text = made_text(window.core, believed) + separator
+                return replace(self._same(text, steps), drafted=window.core + separator, proposals=believed)
         done = self._model.finish(window)
         guard = guards.text if window.picture is None else guards.line
         return self._gated(done, guard, separator, (*steps, done.canvas.steps))
 
     def _gated(self, done: WindowOutcome, guard: Guard, separator: str, steps: tuple[int, ...]) -> _Text:
         ungated = gated_text(done, Guard(0.0)) + separator
-        corrected = gated_text(done, guard) + separator if self._manner.is_gated else ungated
         by_gate = (gated_text(done, replace(guard, gate=gate)) + separator for gate in self._manner.gates)
-        return _Text(corrected, ungated, tuple(by_gate), steps)
+        return _Text(done.window.core + separator, proposals_of(done, guard), ungated, tuple(by_gate), steps)
 
     def _same(self, text: str, steps: tuple[int, ...]) -> _Text:
-        return _Text(text, text, (text,) * len(self._manner.gates), steps)
+        return _Text(text, (), text, (text,) * len(self._manner.gates), steps)
 
-    def _result(self, truth: str, draft: str, text: _Text, began: float) -> Result:
+    def _result(self, truth: str, draft: str, corrected: str, text: _Text, began: float) -> Result:
         by_gate = dict(zip(self._manner.gates, text.by_gate, strict=True))
         milliseconds = 1000 * (time.perf_counter() - began)
-        return Result(truth, draft, text.corrected, text.ungated, by_gate, text.steps, milliseconds)
+        return Result(truth, draft, corrected, text.ungated, by_gate, text.steps, milliseconds)
 
 
 class ColdStart:

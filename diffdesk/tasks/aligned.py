@@ -7,6 +7,7 @@ from it. Running it and reading it are separate, so that one run can be read thr
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
@@ -19,12 +20,16 @@ from diffdesk.core.denoising import CanvasOutcome, CanvasStart, denoise
 from diffdesk.core.errors import CheckpointError
 from diffdesk.core.lines import BLANK, CELL, LineTask, lay_out
 from diffdesk.core.messages import LinePicture
+from diffdesk.core.proposals import Doubt, Proposal, made_text
 from diffdesk.core.sampler import Draws, SamplerSettings
 from diffdesk.core.trace import CanvasOpened, Region, StepDelta
 from diffdesk.tasks.guard import LINE_END, Guard
 
 _SPARE = 4  # positions of a canvas after what is used, for what the draft lacks at its end
 _SIZE_STEP = 32
+_WORD = re.compile(r"\S+")
+DOUBTFUL = 0.6
+"""Evidence of a character under which its word counts as uncertain although the model kept it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -267,7 +272,12 @@ class _AlignedView:
 
 
 def gated_text(done: WindowOutcome, guard: Guard) -> str:
-    """The corrected core: the canvas where the model was as sure of a change as the guard asks, the draft elsewhere.
+    """The corrected core: the canvas where the model was as sure of a change as the guard asks, the draft elsewhere."""
+    return made_text(done.window.core, proposals_of(done, guard))
+
+
+def proposals_of(done: WindowOutcome, guard: Guard) -> tuple[Proposal, ...]:
+    """The changes of the core that the model wants, in characters of the core; made where the guard lets them through.
 
     Changes that stand side by side (``m`` to ``rn``) are made together or not at all: half of one would be worse than
     either text. A character that the vocabulary lacks stays: the model never saw which one it is.
@@ -279,13 +289,26 @@ def gated_text(done: WindowOutcome, guard: Guard) -> str:
         for token, original in zip(done.canvas.ids.tolist(), drafted, strict=True)
     ]
     gates = slot_gates(window, guard)
-    text = list(drafted)
+    passed = np.cumsum(window.layout >= 0) - window.start  # characters of the core up to each slot
+    found: list[Proposal] = []
     for run in _runs_of_changes(done, drafted, wanted):
         original, piece = ("".join(texts[position] for position in run) for texts in (drafted, wanted))
-        if done.canvas.evidence[run].mean() >= max(gates[run].max(), guard.needed_for(original, piece)):
-            for position in run:
-                text[position] = wanted[position]
-    return "".join(text)
+        certainty = float(done.canvas.evidence[run].mean())
+        is_made = certainty >= max(float(gates[run].max()), guard.needed_for(original, piece))
+        end = int(passed[run[-1]])
+        found.append(Proposal(end - len(original), end, piece, certainty, is_made))
+    return tuple(found)
+
+
+def doubts_of(done: WindowOutcome) -> tuple[Doubt, ...]:
+    """The words of the core that the canvas leaves as they are without being sure, in characters of the core."""
+    window = done.window
+    core = np.full(len(window.core), 1.0, np.float32)
+    is_kept = done.window.counts() & (window.layout >= 0) & (done.canvas.ids == done.drafted)
+    is_kept &= done.drafted != done.alphabet.unknown
+    core[window.layout[is_kept] - window.start] = done.canvas.evidence[is_kept]
+    words = ((one.start(), one.end()) for one in _WORD.finditer(window.core))
+    return tuple(Doubt(a, b, float(core[a:b].min())) for a, b in words if core[a:b].min() < DOUBTFUL)
 
 
 def _runs_of_changes(done: WindowOutcome, drafted: list[str], wanted: list[str]) -> list[list[int]]:

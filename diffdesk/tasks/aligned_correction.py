@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diffdesk.core.denoiser import Denoiser
+from diffdesk.core.differences import changes
 from diffdesk.core.errors import Cancelled, UserError
 from diffdesk.core.events import Finished, FinishReason, RunEvent
 from diffdesk.core.generation import Tally
 from diffdesk.core.lines import slots_needed
 from diffdesk.core.profile import ModelProfile
+from diffdesk.core.proposals import Doubt, Proposal, made_text, with_lines_held
 from diffdesk.core.requests import ReadLine
 from diffdesk.core.sampler import SamplerSettings
 from diffdesk.core.trace import CanvasClosed
@@ -26,9 +28,10 @@ from diffdesk.tasks.aligned import (
     AlignedModel,
     AlignedWindow,
     WindowOutcome,
-    gated_text,
+    doubts_of,
     line_window,
     picture_window,
+    proposals_of,
     read_text,
     text_window,
 )
@@ -48,11 +51,13 @@ class Guards:
         text: where the model sees the text only.
         line: where it sees the line's picture as well.
         picture: mean probability from which it is believed what it reads from a picture alone; None never asks it.
+        held: share of a line's characters that may change; from there on all of its changes are left to the user.
     """
 
     text: Guard
     line: Guard
     picture: float | None = None
+    held: float = 1.0
 
     @staticmethod
     def of(profile: ModelProfile, text: str, *, is_read: bool) -> Guards:
@@ -68,7 +73,8 @@ class Guards:
             straightens=straightens,
         )
         line = replace(read, gate=profile.line_gate)
-        return Guards(read if is_read else typed, line, profile.picture_gate)
+        held = profile.held_share if is_read else 1.0
+        return Guards(read if is_read else typed, line, profile.picture_gate, held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +169,14 @@ def window_without_draft(part: Part, draft: Draft, window: AlignedWindow) -> Ali
     return picture_window(window.picture, draft.slots)
 
 
-def believed_text(done: WindowOutcome, guards: Guards) -> str | None:
-    """What was read from a picture alone, if the model is sure enough of it."""
-    text, probability = read_text(done)
-    return text if text and guards.picture is not None and probability >= guards.picture else None
+def believed_proposals(done: WindowOutcome, drafted: str, guards: Guards) -> tuple[Proposal, ...] | None:
+    """The changes that make a line's draft what was read from its picture alone; None where that is not believed."""
+    text, certainty = read_text(done)
+    if not text or guards.picture is None or certainty < guards.picture:
+        return None
+    return tuple(
+        Proposal(one.before_start, one.before_end, one.after, certainty, True) for one in changes(drafted, text)
+    )
 
 
 def correct_aligned(
@@ -182,26 +192,36 @@ def correct_aligned(
         reason = FinishReason.CANCELLED
     except UserError as failure:
         reason, error = FinishReason.FAILED, failure
-    yield Finished(reason, work.tally.stats(), work.text(), notes=work.notes(), error=error)
+    proposals = work.proposals()
+    yield Finished(
+        reason,
+        work.tally.stats(),
+        made_text(draft.text, proposals),
+        notes=work.notes(),
+        error=error,
+        proposals=proposals,
+        doubts=tuple(work.doubts),
+    )
 
 
 class _Work:
-    """One correction as it goes: what is done, and the rest of the draft."""
+    """One correction as it goes: the changes found so far, in characters of the whole draft."""
 
     def __init__(self, denoiser: Denoiser, draft: Draft, settings: SamplerSettings, tally: Tally) -> None:
         self.tally = tally
+        self.doubts: list[Doubt] = []
         self._draft = draft
         self._model = AlignedModel(denoiser, settings, tally.seed)
         self._parts = parts_of(draft, with_pictures=self._model.can_see)
         self._pages = Pages()
-        self._done: list[str] = []
+        self._proposals: list[Proposal] = []
+        self._reached = 0  # characters of the draft
         self._canvas = 0
         self._canvases = sum(bool(_text_of(one)) + is_hopeless(one, draft) for one in self._parts)
 
-    def text(self) -> str:
-        """Everything: corrected as far as the work has come, then the draft."""
-        rest = self._parts[len(self._done) :]
-        return "".join(self._done) + "".join(_text_of(one) + _separator_of(one) for one in rest)
+    def proposals(self) -> tuple[Proposal, ...]:
+        """What would change as far as the work has come; a line that was read and would change too much is held."""
+        return with_lines_held(self._draft.text, self._proposals, self._draft.guards.held)
 
     def notes(self) -> tuple[str, ...]:
         """What the user should know."""
@@ -215,18 +235,22 @@ class _Work:
         for part in self._parts:
             text = _text_of(part)
             if text:
-                corrected = yield from self._correct(part, is_cancelled)
-                if corrected is None:
+                found = yield from self._correct(part, is_cancelled)
+                if found is None:
                     return False
-                text = corrected
-                self.tally.answer_tokens += len(_text_of(part))
-            self._done.append(text + _separator_of(part))
-            if _text_of(part):
+                self._proposals += (
+                    replace(one, start=one.start + self._reached, end=one.end + self._reached) for one in found
+                )
+                self.tally.answer_tokens += len(text)
+            self._reached += len(text) + len(_separator_of(part))
+            if text:
                 yield self._closed()
         return True
 
-    def _correct(self, part: Part, is_cancelled: Callable[[], bool]) -> Generator[RunEvent, None, str | None]:
-        """The text of a part, corrected; None if it was stopped."""
+    def _correct(
+        self, part: Part, is_cancelled: Callable[[], bool]
+    ) -> Generator[RunEvent, None, tuple[Proposal, ...] | None]:
+        """What would change in a part, in its own characters; None if it was stopped."""
         window = part_window(part, self._draft.slots, self._pages)
         guards = self._draft.guards
         alone = window_without_draft(part, self._draft, window)
@@ -234,14 +258,17 @@ class _Work:
             read = yield from self._run(alone, is_cancelled)
             if read.canvas.is_cancelled:
                 return None
-            text = believed_text(read, guards)
-            if text is not None:
-                return text
+            believed = believed_proposals(read, _text_of(part), guards)
+            if believed is not None:
+                return believed
             yield self._closed()
         done = yield from self._run(window, is_cancelled)
         if done.canvas.is_cancelled:
             return None
-        return gated_text(done, guards.text if window.picture is None else guards.line)
+        self.doubts += (
+            replace(one, start=one.start + self._reached, end=one.end + self._reached) for one in doubts_of(done)
+        )
+        return proposals_of(done, guards.text if window.picture is None else guards.line)
 
     def _run(self, window: AlignedWindow, is_cancelled: Callable[[], bool]) -> Generator[RunEvent, None, WindowOutcome]:
         done = yield from self._model.run(window, is_cancelled, self._canvas, self._canvases)
@@ -255,7 +282,8 @@ class _Work:
 
     def _closed(self) -> CanvasClosed:
         """The canvas that was run last is committed, with all that is done."""
-        return CanvasClosed(self._canvas - 1, self._steps, True, "".join(self._done), "")
+        done = made_text(self._draft.text[: self._reached], self._proposals)
+        return CanvasClosed(self._canvas - 1, self._steps, True, done, "")
 
 
 def _text_of(part: Part) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from diffdesk.core.lines import slots_needed
 from diffdesk.core.messages import ImageRef, LinePicture, Message, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.profile import Layout, ModelProfile
+from diffdesk.core.proposals import made_text
 from diffdesk.core.requests import ReadLine, ReadWord, RunRequest, TaskKind
 from diffdesk.core.trace import CanvasClosed, CanvasOpened
 from diffdesk.tasks import starter
@@ -27,7 +29,9 @@ from diffdesk.tasks.runner import run_task
 from tests.unit.tasks.scripted import ScriptedDenoiser, keep
 
 SLOTS = 128
-PROFILE = ModelProfile("Starter", Layout.ALIGNED, SLOTS, gate=0.5, read_gate=0.6, line_gate=0.7, can_chat=False)
+PROFILE = ModelProfile(
+    "Starter", Layout.ALIGNED, SLOTS, gate=0.5, read_gate=0.6, line_gate=0.7, held_share=1.0, can_chat=False
+)
 GUARDS = Guards(Guard(0.5), Guard(0.5))
 
 
@@ -129,7 +133,7 @@ def test_a_recognisers_text_has_a_gate_of_its_own_and_keeps_its_numbers() -> Non
 
 
 def test_words_that_the_recogniser_was_sure_of_are_protected_on_request() -> None:
-    careful = ModelProfile("Starter", Layout.ALIGNED, SLOTS, 0.5, 0.6, 0.7, sure=0.95, can_chat=False)
+    careful = replace(PROFILE, sure=0.95)
     lines = [read_line("the cat", sure=0.99), read_line("sat here", sure=0.5)]
     text = "the cat\nsat here"
     assert answer(ScriptedDenoiser(capitals, sure=0.8), request(text, lines), careful) == "the cat\nSAT HERE"
@@ -283,7 +287,7 @@ def reads(slots: Sequence[str]) -> list[str]:
 
 
 def test_a_hopeless_line_is_read_from_its_picture_if_the_model_is_sure(page: Path) -> None:
-    asks = ModelProfile("Starter", Layout.ALIGNED, SLOTS, 0.5, 0.6, 0.7, picture_gate=0.8, can_chat=False)
+    asks = replace(PROFILE, picture_gate=0.8)
     lines = [read_line("the cat", page), read_line("tbc ct", page, confidence=0.3)]
     asked = request("the cat\ntbc ct\n", lines)
     sure = ScriptedDenoiser(reads, sure=0.9, sees=True)
@@ -314,3 +318,37 @@ def test_other_things_end_in_a_friendly_sentence(page: Path) -> None:
         assert finished.state is AnswerState.DECLINED
         assert finished.notes == (sentence,)
     assert denoiser.prompts == []
+
+
+# what is proposed
+
+
+def test_every_change_is_proposed_and_those_that_are_made_give_the_answer() -> None:
+    text = "the cat\nhas 9lives"
+    lines = [read_line("the cat"), read_line("has 9lives")]
+    _, finished = run(ScriptedDenoiser(capitals, sure=0.65), request(text, lines))
+    assert made_text(text, finished.proposals) == finished.answer == "THE CAT\nHAS 9lives"
+    wanted = made_text(text, [replace(one, is_made=True) for one in finished.proposals])
+    assert wanted == text.upper()
+    assert {round(one.certainty, 2) for one in finished.proposals} == {0.65}
+
+
+def test_a_line_that_would_change_too_much_is_left_to_the_user() -> None:
+    text = "the cat\nsat on the mat, and 1 of 2 looked"
+    lines = [read_line(one) for one in text.split("\n")]
+    careful = replace(PROFILE, held_share=0.3)
+    _, finished = run(
+        ScriptedDenoiser(lambda slots: [one.replace("a", "A") for one in keep(slots)]), request(text, lines), careful
+    )
+    assert finished.answer == "the cAt\nsAt on the mAt, And 1 of 2 looked"
+    _, finished = run(ScriptedDenoiser(capitals), request(text, lines), careful)
+    assert finished.answer == text
+    assert all(one.is_held and not one.is_made for one in finished.proposals if one.certainty > 0.7)
+
+
+def test_words_that_the_model_keeps_without_being_sure_are_doubts() -> None:
+    text = "the cat sat"
+    _, finished = run(ScriptedDenoiser(sure=0.55), request(text))
+    assert [text[one.start : one.end] for one in finished.doubts] == ["the", "cat", "sat"]
+    _, finished = run(ScriptedDenoiser(sure=0.95), request(text))
+    assert finished.doubts == ()
