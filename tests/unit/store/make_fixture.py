@@ -108,8 +108,10 @@ def describe(store: Store) -> dict[str, object]:
                 [one.id, one.name, one.format, one.source, list(one.columns), one.row_count, list(one.chosen)],
                 [one.instruction, one.preset, one.total, one.waiting, one.undecided, one.failed],
                 [
-                    [row.number, row.place, row.text, row.answer, row.state, row.note]
-                    + [row.error.to_wire() if row.error else None]
+                    [
+                        *(row.number, row.place, row.text, row.answer, row.state, row.note),
+                        row.error.to_wire() if row.error else None,
+                    ]
                     for row in store.rewrites.rows(one.id)
                 ],
             ]
