@@ -8,6 +8,7 @@ from __future__ import annotations
 from diffdesk.store.database import set_aside
 from diffdesk.store.facade import Store
 from diffdesk.store.failures import DamagedStoreError, NewerStoreError
+from diffdesk.store.rewrite_rows import NewSheet, OwnPreset, RewriteRow, RowState, SheetRow
 from diffdesk.store.rows import (
     AttachmentRow,
     ConversationRow,
@@ -23,9 +24,14 @@ __all__ = [
     "DamagedStoreError",
     "DraftRow",
     "MessageRow",
+    "NewSheet",
     "NewerStoreError",
+    "OwnPreset",
+    "RewriteRow",
+    "RowState",
     "RunRow",
     "SearchHit",
+    "SheetRow",
     "Store",
     "set_aside",
 ]

@@ -25,6 +25,7 @@ from diffdesk.store import attachments, conversations, messages, runs, search, s
 from diffdesk.store.database import Database, open_database
 from diffdesk.store.failures import DamagedStoreError
 from diffdesk.store.messages import Change, NewMessage
+from diffdesk.store.rewrites import Rewrites
 from diffdesk.store.rows import (
     AttachmentRow,
     ConversationRow,
@@ -57,11 +58,13 @@ class Store:
 
     Attributes:
         database: the file below.
+        rewrites: the sheets of the bulk rewriter.
         recovered: messages that a killed program had left unfinished and that are now `stopped`.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.rewrites = Rewrites(database)
         self.recovered: tuple[int, ...] = ()
         self._fresh: set[str] = set()
 
@@ -137,12 +140,14 @@ class Store:
         conversations.undelete(self.database, conversation_id)
 
     def purge_deleted(self) -> int:
-        """Remove deleted conversations for good, and attachments that nothing uses; the number of conversations.
+        """Remove deleted conversations and sheets for good, and attachments that nothing uses; how many conversations.
 
         Kept are the attachments of drafts and those that were added since the store was opened.
         """
         count = conversations.purge(self.database)
-        attachments.remove_unused(self.database, state.draft_files(self.database) | self._fresh)
+        self.rewrites.purge()
+        kept = state.draft_files(self.database) | self.rewrites.files() | self._fresh
+        attachments.remove_unused(self.database, kept)
         self.database.shrink()
         return count
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from diffdesk.store.rewrite_tables import make_rewrite_tables
+
 Migration = Callable[[sqlite3.Connection], None]
 APPLICATION_ID = 0x44664473  # "DfDs", in the file's header: tells our file from any other SQLite file
 
@@ -140,7 +142,7 @@ def make_first_format(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (make_first_format,)
+MIGRATIONS: tuple[Migration, ...] = (make_first_format, make_rewrite_tables)
 LATEST = len(MIGRATIONS)
 
 

@@ -18,7 +18,7 @@ from diffdesk.core.events import RunStats
 from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import TaskKind
-from diffdesk.store import Store
+from diffdesk.store import NewSheet, RewriteRow, RowState, Store
 from diffdesk.store.database import FILE_NAME
 from diffdesk.store.migrations import LATEST
 from tests.unit.store.samples import make_run
@@ -62,6 +62,22 @@ def fill(store: Store) -> None:
     store.delete(store.new_conversation(TaskKind.CHAT, "Deleted").id)
     store.set_state("last_conversation", chat)
     store.save_draft(chat, "not sent yet", [(image.sha256, "again.png")])
+    fill_sheets(store)
+
+
+def fill_sheets(store: Store) -> None:
+    """A sheet with a text in every state, and a preset of the user's own."""
+    source = store.add_attachment("a,b\nGrüße,東京\n".encode(), ".csv", kind="table", name="log.csv")
+    sheet = store.rewrites.create(NewSheet("log.csv", "csv", source.sha256, ("a", "b"), len(RowState)))
+    rows = [RewriteRow(number, 1, f"text {number} 🙂") for number in range(len(RowState))]
+    store.rewrites.set_task(sheet.id, "Shorten it.", "shorten")
+    store.rewrites.choose(sheet.id, (1,), rows)
+    failure = EngineError("Title", "Text", "Remedy", "Details")
+    for row, state in zip(rows, RowState, strict=True):
+        error = failure if state is RowState.FAILED else None
+        done = RewriteRow(row.number, row.place, row.text, f"answer {row.number}", state, f"note {row.number}", error)
+        store.rewrites.save(sheet.id, [done])
+    store.rewrites.save_preset("Mine", "Make it 東京.")
 
 
 def describe(store: Store) -> dict[str, object]:
@@ -87,6 +103,21 @@ def describe(store: Store) -> dict[str, object]:
         },
         "found": [hit.message_id for hit in store.search("gruss line")] + [len(store.search("answer"))],
         "last": store.state("last_conversation", 0),
+        "sheets": [
+            [
+                [one.id, one.name, one.format, one.source, list(one.columns), one.row_count, list(one.chosen)],
+                [one.instruction, one.preset, one.total, one.waiting, one.undecided, one.failed],
+                [
+                    [
+                        *(row.number, row.place, row.text, row.answer, row.state, row.note),
+                        row.error.to_wire() if row.error else None,
+                    ]
+                    for row in store.rewrites.rows(one.id)
+                ],
+            ]
+            for one in store.rewrites.sheets()
+        ],
+        "presets": [[one.name, one.instruction] for one in store.rewrites.presets()],
         "draft": [[store.draft(one.id).text, list(map(list, store.draft(one.id).attachments))] for one in shown],
     }
 
