@@ -23,6 +23,7 @@ from diffdesk.core.requests import TaskKind
 from diffdesk.core.trace import TraceEvent
 from diffdesk.store import attachments, conversations, messages, runs, search, state
 from diffdesk.store.database import Database, open_database
+from diffdesk.store.desk import Desk
 from diffdesk.store.failures import DamagedStoreError
 from diffdesk.store.messages import Change, NewMessage
 from diffdesk.store.rewrites import Rewrites
@@ -58,12 +59,14 @@ class Store:
 
     Attributes:
         database: the file below.
+        desk: the queue of the correction desk.
         rewrites: the sheets of the bulk rewriter.
         recovered: messages that a killed program had left unfinished and that are now `stopped`.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.desk = Desk(database)
         self.rewrites = Rewrites(database)
         self.recovered: tuple[int, ...] = ()
         self._fresh: set[str] = set()
@@ -140,13 +143,14 @@ class Store:
         conversations.undelete(self.database, conversation_id)
 
     def purge_deleted(self) -> int:
-        """Remove deleted conversations and sheets for good, and attachments that nothing uses; how many conversations.
+        """Remove what was deleted for good, and attachments that nothing uses; the number of conversations.
 
         Kept are the attachments of drafts and those that were added since the store was opened.
         """
         count = conversations.purge(self.database)
         self.rewrites.purge()
-        kept = state.draft_files(self.database) | self.rewrites.files() | self._fresh
+        self.desk.purge()
+        kept = state.draft_files(self.database) | self.rewrites.files() | self.desk.files() | self._fresh
         attachments.remove_unused(self.database, kept)
         self.database.shrink()
         return count

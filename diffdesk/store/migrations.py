@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from diffdesk.store.desk_tables import make_desk_tables
 from diffdesk.store.rewrite_tables import make_rewrite_tables
 
 Migration = Callable[[sqlite3.Connection], None]
@@ -142,7 +143,7 @@ def make_first_format(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (make_first_format, make_rewrite_tables)
+MIGRATIONS: tuple[Migration, ...] = (make_first_format, make_rewrite_tables, make_desk_tables)
 LATEST = len(MIGRATIONS)
 
 

@@ -17,8 +17,9 @@ from diffdesk.core.errors import EngineError
 from diffdesk.core.events import RunStats
 from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
+from diffdesk.core.proposals import Doubt, Proposal
 from diffdesk.core.requests import TaskKind
-from diffdesk.store import NewSheet, RewriteRow, RowState, Store
+from diffdesk.store import DeskContent, DeskState, NewPage, NewSheet, Outcome, RewriteRow, RowState, Store
 from diffdesk.store.database import FILE_NAME
 from diffdesk.store.migrations import LATEST
 from tests.unit.store.samples import make_run
@@ -63,6 +64,7 @@ def fill(store: Store) -> None:
     store.set_state("last_conversation", chat)
     store.save_draft(chat, "not sent yet", [(image.sha256, "again.png")])
     fill_sheets(store)
+    fill_desk(store)
 
 
 def fill_sheets(store: Store) -> None:
@@ -78,6 +80,33 @@ def fill_sheets(store: Store) -> None:
         done = RewriteRow(row.number, row.place, row.text, f"answer {row.number}", state, f"note {row.number}", error)
         store.rewrites.save(sheet.id, [done])
     store.rewrites.save_preset("Mine", "Make it 東京.")
+
+
+def fill_desk(store: Store) -> None:
+    """A page in every state, the pasted one in the store."""
+    pasted = store.add_attachment(b"picture", ".png", name="pasted.png")
+    added = store.desk.add(
+        [
+            NewPage("pdf", "/scans/Grüße.pdf", 2, 3, "Grüße.pdf, page 3 of 3"),
+            NewPage("image", str(pasted.path), 0, 1, "Pasted image", pasted.sha256),
+            NewPage("text", "", 0, 1, "Pasted text", draft="tbe 東京 🙂"),
+            NewPage("image", "/scans/broken.png", 0, 1, "broken.png"),
+        ]
+    )
+    store.desk.save_read(added[1].id, '{"width": 1}', "tbe cat", 1.5)
+    found = (Proposal(1, 2, "h", 0.75, True),)
+    store.desk.save_corrected(added[1].id, found, (Doubt(4, 7, 0.5),), Outcome(DeskState.READY, "1 change", 1), 0.5)
+    store.desk.save_corrected(added[2].id, found, (), Outcome(DeskState.READY, "1 change", 1), 0.5)
+    store.desk.save_review(added[2].id, '{"done":0,"steps":[]}', Outcome(DeskState.REVIEWED, "", 0))
+    store.desk.fail(added[3].id, EngineError("Title", "Text", "Remedy", "Details"))
+    store.desk.move(added[3].id, added[0].id)
+
+
+def _content(content: DeskContent | None) -> list[object] | None:
+    if content is None:
+        return None
+    proposals = [one.to_json() for one in content.proposals]
+    return [content.page, content.draft, proposals, [one.to_json() for one in content.doubts], content.review]
 
 
 def describe(store: Store) -> dict[str, object]:
@@ -118,6 +147,14 @@ def describe(store: Store) -> dict[str, object]:
             for one in store.rewrites.sheets()
         ],
         "presets": [[one.name, one.instruction] for one in store.rewrites.presets()],
+        "desk": [
+            [
+                *(one.id, one.kind, str(one.path.name), one.number, one.of, one.name, one.state, one.note),
+                *(one.undecided, one.is_read, one.seconds, one.error.to_wire() if one.error else None),
+                _content(store.desk.content(one.id)),
+            ]
+            for one in store.desk.pages()
+        ],
         "draft": [[store.draft(one.id).text, list(map(list, store.draft(one.id).attachments))] for one in shown],
     }
 
