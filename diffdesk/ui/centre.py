@@ -1,11 +1,10 @@
-"""The middle of the window: banners, find bar, the messages or the welcome, and the composer below them."""
+"""The middle of the window: find bar, the messages or the welcome, and the composer below them."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from diffdesk.ui.banner import BannerStack, Toast
 from diffdesk.ui.composer import Composer
 from diffdesk.ui.find_bar import FindBar
 from diffdesk.ui.theme import ThemeKeeper
@@ -22,7 +21,6 @@ class Centre(QFrame):
         self.setObjectName("centre")
         self.setProperty("kind", "page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.banners = BannerStack(themes)
         self.transcript = Transcript(themes)
         self.find_bar = FindBar(self.transcript.searchable_texts)
         self.welcome = Welcome(themes)
@@ -31,7 +29,6 @@ class Centre(QFrame):
         self.pages.addWidget(self.transcript)
         self.pages.addWidget(self.welcome)
         self.pages.setMinimumHeight(1)  # where it is tight, messages are scrolled and banners are read whole
-        self.toast = Toast(self.pages)
         low = QHBoxLayout()
         low.setContentsMargins(0, 0, 0, 0)
         low.addStretch(1)
@@ -40,11 +37,9 @@ class Centre(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.banners)
         column.addWidget(self.find_bar)
         column.addWidget(self.pages, 1)
         column.addLayout(low)
-        self.pages.installEventFilter(self)
         self.find_bar.moved.connect(self.transcript.highlight)
         self.find_bar.closed.connect(self._on_find_closed)
         themes.theme_changed.connect(lambda _: self._fit())
@@ -53,7 +48,6 @@ class Centre(QFrame):
     def show_welcome(self, is_shown: bool) -> None:
         """The welcome, or the messages."""
         self.pages.setCurrentWidget(self.welcome if is_shown else self.transcript)
-        self.toast.raise_()
 
     def _fit(self) -> None:
         """The composer is as wide as the text above it."""
@@ -62,9 +56,3 @@ class Centre(QFrame):
     def _on_find_closed(self) -> None:
         self.transcript.highlight("", None)
         self.composer.edit.setFocus()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The toast keeps to the lower edge of the pages."""
-        if watched is self.pages and event.type() == QEvent.Type.Resize and self.toast.isVisible():
-            self.toast.place()
-        return super().eventFilter(watched, event)

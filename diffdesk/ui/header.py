@@ -15,11 +15,15 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QSi
 
 from diffdesk.ui.buttons import IconButton, MenuButton
 from diffdesk.ui.icons import icon, pixmap
+from diffdesk.ui.place_switch import PlaceSwitch, WindowPlace
 from diffdesk.ui.theme import ZOOM_STEPS, Theme, ThemeKeeper
 from diffdesk.ui.views import ModelState, ModelView
 
 NARROW = 720
 """Width of the window below which the bar shortens what it says."""
+
+ROOMY = 1080
+"""Width from which the names of the places stand beside their icons."""
 
 MODEL_NAME_CHARACTERS = 28
 MENU_NAME_CHARACTERS = 40
@@ -78,6 +82,7 @@ class Header(QFrame):
     """
 
     renamed = Signal(str)
+    place_chosen = Signal(str)
     model_chosen = Signal(object)
     file_requested = Signal()
     folder_requested = Signal()
@@ -99,6 +104,7 @@ class Header(QFrame):
         self._is_narrow = False
         self.setProperty("kind", "bar")
         self.sidebar_button = IconButton("panel-left", "Show or hide the conversations", shortcut="Ctrl+B")
+        self.places = PlaceSwitch(themes)
         self.title = TitleEdit()
         self.model_chip = MenuButton("Model")
         self.network_chip = QLabel()
@@ -114,6 +120,14 @@ class Header(QFrame):
     def set_title(self, title: str) -> None:
         """Show the conversation's title."""
         self.title.set_title(title)
+
+    def set_place(self, place: WindowPlace) -> None:
+        """Show where one is: only conversations have a list, a title and settings of a run."""
+        is_conversation = place is WindowPlace.CONVERSATIONS
+        self.places.set_place(place)
+        for one in (self.sidebar_button, self.title, self.settings_button):
+            one.setVisible(is_conversation)
+        self._gap.setVisible(not is_conversation)
 
     def set_model(self, model: ModelView) -> None:
         """Show how the model stands."""
@@ -152,7 +166,11 @@ class Header(QFrame):
         row.setContentsMargins(8, 6, 8, 6)
         row.setSpacing(8)
         row.addWidget(self.sidebar_button)
+        row.addWidget(self.places)
         row.addWidget(self.title, 1)
+        self._gap = QWidget()  # holds the chips to the right where there is no title
+        self._gap.hide()
+        row.addWidget(self._gap, 1)
         row.addWidget(self.model_chip)
         network = QHBoxLayout()
         network.setSpacing(4)
@@ -166,6 +184,7 @@ class Header(QFrame):
 
     def _connect(self) -> None:
         self.title.renamed.connect(self.renamed)
+        self.places.chosen.connect(self.place_chosen)
         self.sidebar_button.clicked.connect(self.sidebar_toggled)
         self.settings_button.clicked.connect(self.settings_toggled)
         self.model_chip.menu().aboutToShow.connect(self._fill_model_menu)
@@ -280,6 +299,7 @@ class Header(QFrame):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.places.set_narrow(event.size().width() < self._themes.px(ROOMY))
         is_narrow = event.size().width() < self._themes.px(NARROW)
         if is_narrow != self._is_narrow:
             self._is_narrow = is_narrow

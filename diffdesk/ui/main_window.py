@@ -13,18 +13,18 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QKeyEvent,
     QKeySequence,
     QShortcut,
 )
-from PySide6.QtWidgets import QApplication, QMainWindow, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidget
 
 from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters, SamplerDefaults
-from diffdesk.ui.banner import Action, Kind
+from diffdesk.ui.banner import Action, BannerStack, Kind, Toast
 from diffdesk.ui.canvas import LiveMessage
 from diffdesk.ui.centre import Centre
 from diffdesk.ui.conversation_list import Sidebar
@@ -34,6 +34,7 @@ from diffdesk.ui.image_dialog import ImageDialog
 from diffdesk.ui.keys import KEYS
 from diffdesk.ui.keys_dialog import KeysDialog
 from diffdesk.ui.message_widget import MessageWidget
+from diffdesk.ui.place_switch import WindowPlace
 from diffdesk.ui.settings_panel import SettingsPanel
 from diffdesk.ui.spacing import scale_spacing
 from diffdesk.ui.stage import Stage
@@ -54,11 +55,14 @@ from diffdesk.ui.window_style import window_stylesheet
 class MainWindow(QMainWindow):
     """See the module. Signals carry what the user wants; methods show what is so.
 
+    `place_requested(place)` comes when a place is wanted whose widget isn't there yet: see `add_place`.
     `sent(place, text, images)`; `images_offered` carries a list of paths and PNG bytes; `image_text_requested` the
     images whose text is wanted in their place; `model_chosen` a path, or None for the starter model;
     `view_option_changed` "theme", "zoom" or "calm" with its value, already in force.
     """
 
+    place_requested = Signal(str)
+    place_opened = Signal(str)
     sent = Signal(str, str, object)
     stop_requested = Signal()
     new_requested = Signal()
@@ -97,6 +101,12 @@ class MainWindow(QMainWindow):
         self.stage = Stage(themes, self.sidebar, self.centre, self.panel)
         self.transcript = self.centre.transcript
         self.composer = self.centre.composer
+        self.banners = BannerStack(themes)
+        self.places = QStackedWidget()
+        self.places.addWidget(self.stage)
+        self.places.setMinimumHeight(1)  # where it is tight, places are scrolled and banners are read whole
+        self._place_widgets: dict[WindowPlace, QWidget] = {WindowPlace.CONVERSATIONS: self.stage}
+        self.toast = Toast(self.places)
         self.setWindowTitle("DiffDesk")
         self.setMinimumSize(480, 400)
         self.resize(1280, 800)
@@ -105,10 +115,12 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
-        column.addWidget(self.stage, 1)
+        column.addWidget(self.banners)
+        column.addWidget(self.places, 1)
         self.setCentralWidget(whole)
         self.drops = DropTarget(themes, self, whole)
         self.drops.dropped.connect(self._on_dropped)
+        self.places.installEventFilter(self)
         self._connect_parts()
         self._connect_messages()
         self._bind_keys()
@@ -122,6 +134,7 @@ class MainWindow(QMainWindow):
     def _connect_parts(self) -> None:
         header, sidebar, composer, panel = self.header, self.sidebar, self.composer, self.panel
         header.renamed.connect(self._on_title_edited)
+        header.place_chosen.connect(lambda place: self.open_place(WindowPlace(place)))
         header.model_chosen.connect(self.model_chosen)
         header.file_requested.connect(self._on_file_requested)
         header.folder_requested.connect(self._on_folder_requested)
@@ -129,7 +142,7 @@ class MainWindow(QMainWindow):
         header.sidebar_toggled.connect(self._on_sidebar_toggled)
         header.settings_toggled.connect(self._on_settings_toggled)
         header.export_requested.connect(self._on_export_chosen)
-        header.find_requested.connect(self.centre.find_bar.open_bar)
+        header.find_requested.connect(self._on_find_pressed)
         header.keys_requested.connect(self.show_keys)
         header.about_requested.connect(self.show_about)
         header.option_chosen.connect(self._on_option_chosen)
@@ -172,7 +185,7 @@ class MainWindow(QMainWindow):
             "attach": self._on_attach_requested,
             "new": self._on_new_pressed,
             "search": self._on_search_pressed,
-            "find": find.open_bar,
+            "find": self._on_find_pressed,
             "find_next": lambda: find.step(1),
             "find_previous": lambda: find.step(-1),
             "rename": self._on_rename_pressed,
@@ -181,6 +194,9 @@ class MainWindow(QMainWindow):
             "zoom_in": lambda: self._zoom(self._themes.zoom_in),
             "zoom_out": lambda: self._zoom(self._themes.zoom_out),
             "zoom_reset": lambda: self._zoom(self._themes.reset_zoom),
+            "conversations": lambda: self.open_place(WindowPlace.CONVERSATIONS),
+            "desk": lambda: self.open_place(WindowPlace.DESK),
+            "rewriter": lambda: self.open_place(WindowPlace.REWRITER),
             "keys": self.show_keys,
             "quit": self.close,
         }
@@ -188,6 +204,36 @@ class MainWindow(QMainWindow):
             # Escape is no shortcut: fields use it first, and only what they leave stops the answer.
             for one in key.keys if key.name in actions else ():
                 QShortcut(QKeySequence(one), self).activated.connect(actions[key.name])
+
+    # --- places ---------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> WindowPlace:
+        """Where one is."""
+        shown = self.places.currentWidget()
+        return next(place for place, widget in self._place_widgets.items() if widget is shown)
+
+    def add_place(self, place: WindowPlace, widget: QWidget) -> None:
+        """Give a place its widget; it is made when the place is first wanted, so that the window opens quickly."""
+        self._place_widgets[place] = widget
+        self.places.addWidget(widget)
+        scale_spacing(widget, self._themes.zoom)
+
+    def open_place(self, place: WindowPlace) -> None:
+        """Go to a place."""
+        if place not in self._place_widgets:
+            self.place_requested.emit(place.value)
+        widget = self._place_widgets.get(place)
+        if widget is None or widget is self.places.currentWidget():
+            return
+        self.places.setCurrentWidget(widget)
+        self.header.set_place(place)
+        self.toast.raise_()
+        if place is WindowPlace.CONVERSATIONS:
+            self.composer.edit.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            widget.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.place_opened.emit(place.value)
 
     # --- conversations and messages -------------------------------------------------------------------
 
@@ -297,15 +343,15 @@ class MainWindow(QMainWindow):
 
     def show_banner(self, error: ErrorView, kind: Kind, actions: Sequence[Action]) -> None:
         """Show a message that stays, with what can be done about it."""
-        self.centre.banners.show_banner(error, kind, actions)
+        self.banners.show_banner(error, kind, actions)
 
     def withdraw_banner(self, title: str) -> None:
         """Take a message away that no longer matters."""
-        self.centre.banners.withdraw(title)
+        self.banners.withdraw(title)
 
     def show_toast(self, text: str, action_label: str, callback: Callable[[], None] | None) -> None:
         """Say something that goes by itself, with a button if there is a label for it."""
-        self.centre.toast.show_text(text, action_label, callback if action_label else None)
+        self.toast.show_text(text, action_label, callback if action_label else None)
 
     def show_welcome(self, is_shown: bool) -> None:
         """Show what to do first, instead of messages."""
@@ -372,7 +418,12 @@ class MainWindow(QMainWindow):
         if self._current is not None:
             self.conversation_renamed.emit(self._current, title)
 
+    def _on_find_pressed(self) -> None:
+        if self.place is WindowPlace.CONVERSATIONS:
+            self.centre.find_bar.open_bar()
+
     def _on_new_pressed(self) -> None:
+        self.open_place(WindowPlace.CONVERSATIONS)
         self.stage.close_on_top()
         self.new_requested.emit()
         self.composer.edit.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -394,9 +445,11 @@ class MainWindow(QMainWindow):
         self.set_place(Place(place))
 
     def _on_sidebar_toggled(self) -> None:
+        self.open_place(WindowPlace.CONVERSATIONS)
         self.stage.set_sidebar(not self.stage.is_sidebar_open)
 
     def _on_settings_toggled(self) -> None:
+        self.open_place(WindowPlace.CONVERSATIONS)
         is_open = not self.stage.is_panel_open
         self.stage.set_panel(is_open)
         if is_open:
@@ -405,6 +458,7 @@ class MainWindow(QMainWindow):
             self.composer.edit.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_search_pressed(self) -> None:
+        self.open_place(WindowPlace.CONVERSATIONS)
         if not self.stage.is_sidebar_open:
             self.stage.set_sidebar(True)
         self.sidebar.focus_search()
@@ -424,12 +478,12 @@ class MainWindow(QMainWindow):
             parent = parent.parentWidget()
         if isinstance(parent, MessageWidget) and parent.is_editing:
             parent.accept_edit()
-        elif not self.composer.edit.is_composing:
+        elif not self.composer.edit.is_composing and self.place is WindowPlace.CONVERSATIONS:
             self.composer.send()
 
     def _on_edit_last_pressed(self) -> None:
         mine = [one.id for one in self.transcript.views if one.role is Role.USER]
-        if not mine or self._is_busy:
+        if not mine or self._is_busy or self.place is not WindowPlace.CONVERSATIONS:
             return
         self.transcript.scroll_to_message(mine[-1])
         widget = self.transcript.widget_of(mine[-1])
@@ -474,6 +528,12 @@ class MainWindow(QMainWindow):
         self.activateWindow()
 
     # --- Qt -------------------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The toast keeps to the lower edge of the places."""
+        if watched is self.places and event.type() == QEvent.Type.Resize and self.toast.isVisible():
+            self.toast.place()
+        return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape: closes what lies on top, then the search, then stops the answer."""

@@ -113,7 +113,7 @@ def test_banners_say_what_to_do_and_go(window: MainWindow) -> None:
     error = ErrorView("Not a model", "Its config says llama.", "Pick another.", "report")
     for _ in range(2):
         window.show_banner(error, "error", [("Choose", lambda: done.append("choose"))])
-    banners = window.centre.banners
+    banners = window.banners
     assert len(banners.banners) == 1
     assert banners.banners[0].accessibleName() == "Not a model. Its config says llama. Pick another."
     for number in range(5):
@@ -133,17 +133,17 @@ def test_banners_are_read_whole_where_it_is_tight(window: MainWindow, themes: Th
         window.show_banner(
             ErrorView(f"Note {number}", long, "Close other programs."), "warning", [("Do", lambda: None)]
         )
-    shown = [one for banner in window.centre.banners.banners for one in banner.findChildren(QLabel) if one.text()]
+    shown = [one for banner in window.banners.banners for one in banner.findChildren(QLabel) if one.text()]
     assert len(shown) == 6
     qtbot.waitUntil(lambda: all(one.height() >= one.heightForWidth(one.width()) for one in shown))
 
 
 def test_a_toast_offers_its_action(window: MainWindow) -> None:
     done: list[str] = []
-    toast = window.centre.toast
+    toast = window.toast
     window.show_toast("Conversation deleted", "Undo", lambda: done.append("undo"))
     assert toast.isVisible()
-    assert toast.geometry().bottom() < window.centre.pages.height()
+    assert toast.geometry().bottom() < window.places.height()
     toast.button.click()
     assert done == ["undo"]
     assert not toast.isVisible()
