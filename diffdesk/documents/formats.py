@@ -1,6 +1,9 @@
-"""Which image files can be opened; a module of its own, so that a file dialog need not load the image library."""
+"""Which files can be opened; a module of its own, so that a file dialog need not load the image library."""
 
 from __future__ import annotations
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
-"""Endings of the files that can be opened."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".heic", ".heif", ".hif")
+"""Endings of the images that can be opened."""
+
+PAGE_SUFFIXES = (*SUFFIXES, ".pdf")
+"""Endings of the files that pages can be taken from."""

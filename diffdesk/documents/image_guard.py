@@ -1,11 +1,13 @@
 """Opens image files that nobody vouches for, and says in plain words why one can't be used.
 
 Only the formats named here are tried: none of them runs a program (EPS would start Ghostscript). The size is
-checked from the header, before any pixel is decoded. Knows nothing of what becomes of the pixels.
+checked from the header, before any pixel is decoded. What opens photos of phones (HEIC) is loaded with the first of
+them. Knows nothing of what becomes of the pixels.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import stat
@@ -23,7 +25,10 @@ from diffdesk.core.errors import ImageError
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 """What is opened, by Pillow's names."""
 
-FORMATS_IN_WORDS = "PNG, JPEG, TIFF, WebP, BMP or GIF"
+FORMATS_IN_WORDS = "PNG, JPEG, TIFF, WebP, BMP, GIF or HEIC"
+
+HEIF = "HEIF"
+"""HEIC photos, by the name of the plug-in that opens them."""
 
 MAX_PIXELS = 100_000_000
 """The largest image that is decoded: as RGB it takes 300 MB."""
@@ -52,6 +57,8 @@ _DECODER_ERRORS = (
     zlib.error,
 )
 
+_HEIC = rb"....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)"
+
 _OURS = {
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "JPEG": rb"\xff\xd8\xff",
@@ -59,15 +66,15 @@ _OURS = {
     "WebP": rb"RIFF....WEBP",
     "TIFF": rb"II\*\x00|MM\x00\*|II\+\x00|MM\x00\+",
     "BMP": rb"BM....\x00\x00\x00\x00",
+    "HEIC": _HEIC,
 }
 
 _VIDEO = re.compile(
-    rb"....ftyp(?!heic|heix|hevc|mif1|msf1|avif|avis)|\x1aE\xdf\xa3|RIFF....AVI |OggS|\x00\x00\x01[\xb3\xba]", re.DOTALL
+    rb"....ftyp(?!hei[cxms]|hev[cxms]|mif1|msf1|avif|avis)|\x1aE\xdf\xa3|RIFF....AVI |OggS|\x00\x00\x01[\xb3\xba]",
+    re.DOTALL,
 )
 
 _OTHERS = {
-    "a PDF document": rb"%PDF-",
-    "a HEIC photo": rb"....ftyp(heic|heix|hevc|mif1|msf1)",
     "an AVIF image": rb"....ftypavi[fs]",
     "a PostScript file": rb"%!PS|\xc5\xd0\xd3\xc6",
     "a Photoshop document": rb"8BPS",
@@ -95,9 +102,10 @@ def opened(source: Path | bytes, name: str = "") -> Iterator[Image.Image]:
     """
     label = name or (source.name if isinstance(source, Path) else "The pasted image")
     head = _head(source, label)
+    formats = _heif_formats(label) if re.match(_HEIC, head, re.DOTALL) else FORMATS
     try:
         stream = source if isinstance(source, Path) else io.BytesIO(source)
-        with Image.open(stream, formats=FORMATS) as image:
+        with Image.open(stream, formats=formats) as image:
             check_size(image.size, label)
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -143,20 +151,67 @@ def video_refused(label: str) -> ImageError:
     )
 
 
+def is_pdf(head: bytes) -> bool:
+    """Whether a file that begins so is a PDF; something else may stand before its first line, but no image."""
+    return b"%PDF-" in head and not is_image(head)
+
+
+def is_image(head: bytes) -> bool:
+    """Whether a file that begins so is an image of a kind that is opened here."""
+    return any(re.match(pattern, head, re.DOTALL) for pattern in _OURS.values())
+
+
+@functools.cache
+def _heif_plugin() -> str:
+    """Registers what opens HEIC photos; says why where it can't be done, and nothing else."""
+    try:
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+    except (ImportError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _heif_formats(label: str) -> tuple[str, ...]:
+    problem = _heif_plugin()
+    if problem:
+        raise ImageError(
+            "HEIC photos can't be opened",
+            f"{label} is a HEIC photo, and the package that opens those is missing: {problem}.",
+            "Install it with: pip install pillow-heif – or save the photo as a JPEG.",
+        )
+    return (HEIF,)
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, once it is sure that there is a file with something in it to read.
+
+    Raises:
+        ImageError: missing, unreadable, empty, a folder or no file at all.
+    """
+    return _checked_head(*_file_head(path, path.name), path.name)
+
+
 def _head(source: Path | bytes, label: str) -> bytes:
     """The first bytes, once it is sure that there is a file of a reasonable size to read."""
     if isinstance(source, bytes):
         size, head = len(source), source[:_HEAD_BYTES]
     else:
         size, head = _file_head(source, label)
-    if not size:
-        raise ImageError("The image is empty", f"{label} holds no data (0 bytes).", "Save, copy or download it again.")
+    _checked_head(size, head, label)
     if size > MAX_FILE_BYTES:
         raise ImageError(
             "The file is too large",
             f"{label} has {size / 1e6:,.0f} MB; files of up to {MAX_FILE_BYTES / 1e6:,.0f} MB are opened.",
             "Save it as a JPEG or make it smaller, and try again.",
         )
+    return head
+
+
+def _checked_head(size: int, head: bytes, label: str) -> bytes:
+    if not size:
+        raise ImageError("The file is empty", f"{label} holds no data (0 bytes).", "Save, copy or download it again.")
     return head
 
 
@@ -172,18 +227,18 @@ def _file_head(path: Path, label: str) -> tuple[int, bytes]:
             return facts.st_size, file.read(_HEAD_BYTES)
     except FileNotFoundError as error:
         raise ImageError(
-            "The image is not there", f"There is no file {path}.", "It may have been moved or renamed: choose it again."
+            "The file is not there", f"There is no file {path}.", "It may have been moved or renamed: choose it again."
         ) from error
     except PermissionError as error:
         raise ImageError(
-            "The image can't be read",
+            "The file can't be read",
             f"You have no permission to read {label}.",
             "Change its permissions, or copy it to a folder of your own.",
         ) from error
     except (OSError, ValueError) as error:
         # ValueError: a path with a null character.
         raise ImageError(
-            "The image can't be read",
+            "The file can't be read",
             f"{label} could not be opened: {getattr(error, 'strerror', None) or error}.",
             "Check that its drive is still connected, or copy the file to another place.",
         ) from error
@@ -192,8 +247,15 @@ def _file_head(path: Path, label: str) -> tuple[int, bytes]:
 def _not_ours(head: bytes, label: str, details: str) -> ImageError:
     if is_video(head):
         return video_refused(label)
-    if any(re.match(pattern, head, re.DOTALL) for pattern in _OURS.values()):
+    if is_image(head):
         return _damaged(label, details)
+    if is_pdf(head):
+        return ImageError(
+            "This is a PDF document",
+            f"{label} is a PDF document; images can be {FORMATS_IN_WORDS}.",
+            "The correction desk takes PDFs: open it there, or save the page you mean as a PNG or JPEG.",
+            details,
+        )
     for kind, pattern in _OTHERS.items():
         if re.match(pattern, head, re.DOTALL):
             return ImageError(

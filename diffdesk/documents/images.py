@@ -7,7 +7,6 @@ attachments are kept and of what a model makes of pixels.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +15,23 @@ from PIL import Image
 
 from diffdesk.core.errors import ImageError
 from diffdesk.documents.formats import SUFFIXES
-from diffdesk.documents.image_guard import FORMATS_IN_WORDS, check_size, opened
+from diffdesk.documents.image_guard import FORMATS_IN_WORDS, HEIF, check_size, opened
+from diffdesk.documents.natural_order import natural_key
 from diffdesk.documents.pixels import to_rgb
 
 FRAME_SIDE = 1280
 """Frames of an animation are made no larger than this: sixty of them are held at once."""
 
-_SUFFIX_OF = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif"}
-_NAME_OF = {"WEBP": "WebP"}
+_SUFFIX_OF = {
+    "PNG": ".png",
+    "JPEG": ".jpg",
+    "TIFF": ".tif",
+    "WEBP": ".webp",
+    "BMP": ".bmp",
+    "GIF": ".gif",
+    HEIF: ".heic",
+}
+_NAME_OF = {"WEBP": "WebP", HEIF: "HEIC"}
 _ORIENTATION = 0x0112
 _TURNED_SIDEWAYS = range(5, 9)
 _SHOWN_AT_ONCE_MS = 10  # GIFs that ask for 10 ms a frame or less are shown at 100 ms, as browsers do
@@ -36,8 +44,8 @@ class ImageFacts:
 
     Attributes:
         width, height: as it is shown, that is upright, in pixels.
-        format: ``PNG``, ``JPEG``, ``TIFF``, ``WebP``, ``BMP`` or ``GIF``.
-        frames: of an animation, or pages of a TIFF; 1 for a still.
+        format: ``PNG``, ``JPEG``, ``TIFF``, ``WebP``, ``BMP``, ``GIF`` or ``HEIC``.
+        frames: of an animation, pages of a TIFF, pictures of a HEIC; 1 for a still.
         notes: what is done to it, each a clause without a full stop.
     """
 
@@ -94,10 +102,15 @@ def thumbnail_png(path: Path, box: int) -> bytes:
         ImageError: it can't be opened.
     """
     with opened(path) as image:
-        # A JPEG can be decoded at an eighth of its size for a fraction of the time.
-        image.draft(None, (box, box))
-        small = to_rgb(image)
-        small.thumbnail((box, box), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return small_png(image, box)
+
+
+def small_png(image: Image.Image, box: int) -> bytes:
+    """As `thumbnail_png`, of an image that is opened and not decoded yet; raises what its decoder raises."""
+    # A JPEG can be decoded at an eighth of its size for a fraction of the time.
+    image.draft(None, (box, box))
+    small = to_rgb(image)
+    small.thumbnail((box, box), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return to_png_bytes(small)
 
 
@@ -176,14 +189,16 @@ def _facts(image: Image.Image) -> ImageFacts:
     notes: list[str] = []
     if frames > 1 and kind == "TIFF":
         notes.append(f"several pages: the first of {frames} is used")
+    elif frames > 1 and kind == HEIF:
+        notes.append(f"several pictures: the main one of {frames} is used")
     elif frames > 1:
         notes.append(f"animated: the first of {frames} frames is used")
     width, height = image.size
-    orientation = _orientation(image)
-    if orientation > 1:
+    held = orientation(image)
+    if held > 1:
         notes.append("turned upright as its camera said")
         # Pillow gives a TIFF's size as it will be after turning, and every other one's as it is in the file.
-        if orientation in _TURNED_SIDEWAYS and kind != "TIFF":
+        if held in _TURNED_SIDEWAYS and kind != "TIFF":
             width, height = height, width
     if image.mode == "CMYK":
         notes.append("print colours (CMYK) are shown as screen colours")
@@ -194,7 +209,7 @@ def _facts(image: Image.Image) -> ImageFacts:
     return ImageFacts(width, height, _NAME_OF.get(kind, kind), frames, tuple(notes))
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """How the camera was held, 1 (upright) to 8, from EXIF."""
     if image.format == "PNG" and "exif" not in image.info:
         # Pillow would decode the whole image in search of a later mark.
@@ -234,9 +249,6 @@ def _shown_frames(image: Image.Image, label: str) -> Iterator[tuple[_Shown, floa
 
 
 def _images_in(folder: Path) -> list[Path]:
-    def by_number(file: Path) -> list[tuple[int, str]]:
-        return [(int(part or 0), rest) for part, rest in re.findall(r"(\d*)(\D*)", file.name.casefold())]
-
     try:
         found = [file for file in folder.iterdir() if file.suffix.casefold() in SUFFIXES and file.is_file()]
     except OSError as error:
@@ -251,7 +263,7 @@ def _images_in(folder: Path) -> list[Path]:
             f"{folder.name} holds no {FORMATS_IN_WORDS} file.",
             "Choose a folder with the frames of a video as images, or an animated GIF.",
         )
-    return sorted(found, key=by_number)
+    return sorted(found, key=lambda file: natural_key(file.name))
 
 
 def _bounded(image: Image.Image) -> Image.Image:

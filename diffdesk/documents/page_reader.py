@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffdesk.core.errors import RecogniserError
+from diffdesk.documents.pixels import turned_clockwise, turned_size
 from diffdesk.documents.reading_order import Corners, Fragment, Mark, in_reading_order
-from diffdesk.documents.recognised_page import Box, RecognisedPage
+from diffdesk.documents.recognised_page import RecognisedPage
 
 MAX_SIDE = 4000
 """Larger images are made smaller first; rapidocr itself works on at most 2,000 pixels a side."""
@@ -32,12 +33,6 @@ _SIDEWAYS_ALLOWANCE = 0.8
 
 _DETECTION_MODEL = "PP-OCRv6_det_small.onnx"
 _RECOGNITION_MODEL = "PP-OCRv6_rec_small.onnx"
-
-_CLOCKWISE = {
-    90: Image.Transpose.ROTATE_270,  # Pillow counts the other way round
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_90,
-}
 
 WordResult = tuple[str, float, Sequence[Sequence[float]] | None]
 
@@ -137,10 +132,9 @@ def read_page(image: Image.Image, engine: TextEngine) -> RecognisedPage:
         small = image.copy()
         small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
     reading = _best_reading(small, engine)
-    width, height = image.size if reading.turned in {0, 180} else image.size[::-1]
-    small_width = small.width if reading.turned in {0, 180} else small.height
-    page = RecognisedPage(width, height, in_reading_order(reading.fragments), reading.turned)
-    return _scaled(page, width / small_width)
+    seen = turned_size(small.size, reading.turned)
+    page = RecognisedPage(*seen, in_reading_order(reading.fragments), reading.turned)
+    return page.enlarged(*turned_size(image.size, reading.turned))
 
 
 def _best_reading(image: Image.Image, engine: TextEngine) -> _Reading:
@@ -156,7 +150,7 @@ def _best_reading(image: Image.Image, engine: TextEngine) -> _Reading:
 
 
 def _read(image: Image.Image, engine: TextEngine, turned: int) -> _Reading:
-    seen = image.transpose(_CLOCKWISE[turned]) if turned else image
+    seen = turned_clockwise(image, turned)
     # rapidocr takes arrays as OpenCV orders them: blue, green, red.
     found = engine(np.ascontiguousarray(np.asarray(seen)[:, :, ::-1]))
     if found.boxes is None or found.txts is None or found.scores is None:
@@ -182,21 +176,3 @@ def _is_tall(corners: Corners) -> bool:
     across = [point[0] for point in corners]
     down = [point[1] for point in corners]
     return max(down) - min(down) > 1.5 * (max(across) - min(across))
-
-
-def _scaled(page: RecognisedPage, factor: float) -> RecognisedPage:
-    """The page with its boxes in pixels of the full image, and inside it."""
-
-    def fitted(box: Box) -> Box:
-        left, top, right, bottom = (round(edge * factor) for edge in box)
-        return max(left, 0), max(top, 0), min(right, page.width), min(bottom, page.height)
-
-    lines = tuple(
-        replace(
-            line,
-            box=fitted(line.box),
-            words=tuple(replace(word, box=fitted(word.box)) for word in line.words),
-        )
-        for line in page.lines
-    )
-    return replace(page, lines=lines)

@@ -10,11 +10,16 @@ import io
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageChops, ImageCms, ImageOps
 
 _WHITE = (255, 255, 255)
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+_CLOCKWISE = {
+    90: Image.Transpose.ROTATE_270,  # Pillow counts the other way round
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_90,
+}
 _TIFF_PHOTOMETRIC = 262
 _WHITE_IS_ZERO = 0
 
@@ -94,3 +99,21 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 def _through_profiles(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
     made = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     return image if made is None else made
+
+
+def without_colour(image: Image.Image) -> Image.Image:
+    """An RGB image in greys (mode L) if it has nothing but greys; else the image itself."""
+    red, green, blue = image.split()
+    if ImageChops.difference(red, green).getbbox() or ImageChops.difference(green, blue).getbbox():
+        return image
+    return red
+
+
+def turned_clockwise(image: Image.Image, degrees: int) -> Image.Image:
+    """The image turned by 0, 90, 180 or 270 degrees clockwise; by 0 it is the image itself."""
+    return image.transpose(_CLOCKWISE[degrees]) if degrees else image
+
+
+def turned_size(size: tuple[int, int], degrees: int) -> tuple[int, int]:
+    """Width and height of an image after that turn."""
+    return size if degrees in {0, 180} else (size[1], size[0])

@@ -6,7 +6,7 @@ of the recogniser itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypedDict
 
@@ -99,6 +99,29 @@ class RecognisedPage:
         """The mean confidence over all characters, 0 to 1; 0 for a page without text."""
         count = sum(len(line.text) for line in self.lines)
         return sum(line.confidence * len(line.text) for line in self.lines) / count if count else 0.0
+
+    def enlarged(self, width: int, height: int) -> RecognisedPage:
+        """The page as it is on an image of another size; boxes stay inside."""
+        across, down = width / self.width, height / self.height
+
+        def fitted(box: Box) -> Box:
+            left, top, right, bottom = box
+            return (
+                max(round(left * across), 0),
+                max(round(top * down), 0),
+                min(round(right * across), width),
+                min(round(bottom * down), height),
+            )
+
+        lines = tuple(
+            replace(
+                line,
+                box=fitted(line.box),
+                words=tuple(replace(word, box=fitted(word.box)) for word in line.words),
+            )
+            for line in self.lines
+        )
+        return replace(self, width=width, height=height, lines=lines)
 
     def to_wire(self) -> WirePage:
         """The page as JSON; `from_wire` makes an equal page again."""

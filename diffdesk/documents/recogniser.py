@@ -1,61 +1,55 @@
-"""Recognises printed text in images: the client of a child process that holds the recogniser.
+"""Recognises printed text in images and draws pages of PDFs: the client of a child process that does both.
 
-The recogniser is native code that may crash and takes up to 1.3 GB, so it lives in a process of its own, which is
-started on demand and ends when it is idle. This module is free of Qt and of the recogniser; its calls block and
-are made from a pool thread.
+The recogniser is native code that may crash and takes up to 1.3 GB, and so may what opens PDFs; they live in a process
+of their own, which is started on demand and ends when it is idle. This module is free of Qt, of the recogniser and of
+PDFium; its calls block and are made from a pool thread.
 """
 
 from __future__ import annotations
 
-import os
-import queue
+import base64
+import math
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
-import diffdesk
-from diffdesk.core.errors import Cancelled, ProtocolError, RecogniserError, UserError
+from diffdesk.core.errors import Cancelled, ImageError, RecogniserError, UserError
 from diffdesk.documents.images import inspect_image
+from diffdesk.documents.page_source import PageSource
 from diffdesk.documents.recognised_page import RecognisedLine, RecognisedPage, RecognisedWord, WirePage
-from diffdesk.documents.recogniser_pipe import Frame, read_frame, write_frame
+from diffdesk.documents.recogniser_pipe import Frame
+from diffdesk.documents.recogniser_process import Child, child_command
 
 __all__ = ["RecognisedLine", "RecognisedPage", "RecognisedWord", "Recogniser", "child_command"]
 
-_CANCEL_CHECK_SECONDS = 0.05
-_LAST_WORDS_SECONDS = 5.0  # writing a core file can take a while
-_REPORT_BYTES = 4000
+PAGE_SECONDS = 60.0
+"""How long a page of a PDF may take to be drawn; the heaviest of usual ones take two."""
 
-
-def child_command(idle_seconds: float, python: Path | None = None) -> list[str]:
-    """The command that starts the child.
-
-    The one place to change for a bundle, where `sys.executable` is the program itself and knows no ``-m``.
-    """
-    interpreter = str(python or sys.executable)
-    return [interpreter, "-m", "diffdesk.documents.recogniser_child", "--idle-seconds", str(idle_seconds)]
+_TURN_CHECK_SECONDS = 0.05
 
 
 class Recogniser:
-    """Recognises text; may be used from several threads, which take turns.
+    """Recognises text and draws pages; may be used from several threads, which take turns.
 
     Args:
         idle_seconds: how long the child stays, and keeps its memory, after its last page.
         python: the interpreter that runs the child; this one by default.
+        page_seconds: how long a page of a PDF may take to be drawn.
     """
 
-    def __init__(self, idle_seconds: float = 60.0, python: Path | None = None) -> None:
+    def __init__(
+        self, idle_seconds: float = 60.0, python: Path | None = None, page_seconds: float = PAGE_SECONDS
+    ) -> None:
         if idle_seconds <= 0:
             raise ValueError("idle_seconds must be positive")
         self._command = child_command(idle_seconds, python)
+        self._page_seconds = page_seconds
         self._turn = threading.Lock()
         self._state = threading.Lock()
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._is_closed = False
 
     @property
@@ -77,20 +71,38 @@ class Recogniser:
                 it again.
             Cancelled: ``cancelled`` said so, or the recogniser was closed.
         """
-        is_cancelled = cancelled or _never
-        path = path.absolute()
         # Refuses most bad files before a process is started for them.
         inspect_image(path)
-        while not self._turn.acquire(timeout=_CANCEL_CHECK_SECONDS):
-            if self._is_closed or is_cancelled():
-                raise Cancelled
-        try:
-            reply = self._ask({"path": str(path)}, is_cancelled)
-        finally:
-            self._turn.release()
-        if "error" in reply:
-            raise UserError.from_wire(cast("dict[str, str]", reply["error"]))
+        reply = self._asked({"do": "read", "path": str(path.absolute())}, cancelled)
         return RecognisedPage.from_wire(cast("WirePage", reply["page"]))
+
+    def count_pages(self, path: Path, cancelled: Callable[[], bool] | None = None) -> int:
+        """How many pages a PDF has. Raises as `draw_page` does."""
+        return int(cast("int", self._asked({"do": "count", "path": str(path.absolute())}, cancelled)["count"]))
+
+    def draw_page(self, source: PageSource, target: Path, cancelled: Callable[[], bool] | None = None) -> None:
+        """Draws a page of a PDF, upright as a viewer shows it, into the PNG file `target`.
+
+        Raises:
+            ImageError: the PDF or the page is locked, damaged, gone, of absurd size or takes too long.
+            RecogniserError: the child crashed or ran out of memory, or PDFium is missing. The next call starts it
+                again.
+            Cancelled: ``cancelled`` said so, or the recogniser was closed.
+        """
+        self._asked({**_page(source, "draw"), "target": str(target.absolute())}, cancelled)
+
+    def page_thumbnail(self, source: PageSource, box: int, cancelled: Callable[[], bool] | None = None) -> bytes:
+        """A PNG of a page of a PDF that fits into ``box`` × ``box`` pixels. Raises as `draw_page` does."""
+        reply = self._asked({**_page(source, "thumbnail"), "box": box}, cancelled)
+        return base64.b64decode(str(reply["png"]))
+
+    def versions(self) -> dict[str, str]:
+        """What opens PDFs and HEIC photos in the child, by the names ``pdf`` and ``heic``; empty: it is missing.
+
+        Raises:
+            RecogniserError: the child crashed or can't be started.
+        """
+        return {name: str(version) for name, version in self._asked({"do": "versions"}, None).items()}
 
     def close(self) -> None:
         """Ends the child at once; a call that waits for it raises `Cancelled`, and so does every later one."""
@@ -100,10 +112,27 @@ class Recogniser:
         if child is not None:
             child.kill()
 
+    def _asked(self, request: Frame, cancelled: Callable[[], bool] | None) -> Frame:
+        is_cancelled = cancelled or _never
+        while not self._turn.acquire(timeout=_TURN_CHECK_SECONDS):
+            if self._is_closed or is_cancelled():
+                raise Cancelled
+        try:
+            reply = self._ask(request, is_cancelled)
+        finally:
+            self._turn.release()
+        if "error" in reply:
+            raise UserError.from_wire(cast("dict[str, str]", reply["error"]))
+        return reply
+
     def _ask(self, request: Frame, is_cancelled: Callable[[], bool]) -> Frame:
+        seconds = math.inf if request["do"] == "read" else self._page_seconds
         while True:
             child, is_new = self._running_child()
-            reply = child.ask(request, lambda: self._is_closed or is_cancelled())
+            try:
+                reply = child.ask(request, lambda: self._is_closed or is_cancelled(), seconds)
+            except TimeoutError as error:
+                raise _too_slow(request, seconds) from error
             if reply is not None:
                 return reply
             self._forget(child)
@@ -112,9 +141,9 @@ class Recogniser:
             if child.process.returncode == 0 and not is_new:
                 # It had been idle and ended in the very moment of the request.
                 continue
-            raise _died(child)
+            raise _died(child, request)
 
-    def _running_child(self) -> tuple[_Child, bool]:
+    def _running_child(self) -> tuple[Child, bool]:
         """The child, and whether it was started just now."""
         with self._state:
             if self._is_closed:
@@ -123,127 +152,33 @@ class Recogniser:
                 return self._child, False
             if self._child is not None:
                 self._child.kill()
-            self._child = _Child(self._command)
+            self._child = Child(self._command)
             return self._child, True
 
-    def _forget(self, child: _Child) -> None:
+    def _forget(self, child: Child) -> None:
         with self._state:
             if self._child is child:
                 self._child = None
 
 
-class _Child:
-    """One child process: its pipes, a thread that reads its answers, and what it wrote to standard error.
-
-    Attributes:
-        report: the end of what it wrote to standard error, once it has been killed.
-    """
-
-    def __init__(self, command: list[str]) -> None:
-        self._resources = ExitStack()
-        self._errors = self._resources.enter_context(_error_file())
-        self._ending = threading.Lock()
-        self.report = ""
-        try:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env=_environment(),
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-        except OSError as error:
-            self._resources.close()
-            raise RecogniserError(
-                "The text recogniser can't be started",
-                f"{command[0]}: {error.strerror or error}.",
-                "Install the program again.",
-            ) from error
-        self._requests = cast("BinaryIO", self.process.stdin)
-        self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
-        # A pipe can't be waited for with a time limit on every system, a queue can.
-        self._listener = threading.Thread(target=self._listen, name="recogniser answers", daemon=True)
-        self._listener.start()
-
-    def is_running(self) -> bool:
-        return self.process.poll() is None
-
-    def ask(self, request: Frame, is_cancelled: Callable[[], bool]) -> Frame | None:
-        """The answer, or None if the child ended without one.
-
-        Raises:
-            Cancelled: the child was killed because ``is_cancelled`` said so.
-        """
-        if is_cancelled():
-            raise Cancelled
-        try:
-            write_frame(self._requests, request)
-        except OSError:
-            self._settle()
-            return None
-        while True:
-            try:
-                reply = self._answers.get(timeout=_CANCEL_CHECK_SECONDS)
-            except queue.Empty:
-                if is_cancelled():
-                    self.kill()
-                    raise Cancelled from None
-                continue
-            if reply is None:
-                self._settle()
-            return reply
-
-    def kill(self) -> None:
-        """Ends the process if it still runs, keeps its report and gives its pipes back; may be called again."""
-        with self._ending:
-            self.process.kill()
-            self.process.wait()
-            self._listener.join()
-            for stream in (self.process.stdin, self.process.stdout):
-                # A request that was not sent yet has nobody to go to.
-                with suppress(OSError):
-                    if stream is not None:
-                        stream.close()
-            if not self._errors.closed:
-                end = self._errors.seek(0, os.SEEK_END)
-                self._errors.seek(max(end - _REPORT_BYTES, 0))
-                self.report = self._errors.read().decode("utf-8", "replace").strip()
-            self._resources.close()
-
-    def _settle(self) -> None:
-        """Lets a process that closed its pipes end with its own exit code, which tells why, before it is killed."""
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(_LAST_WORDS_SECONDS)
-        self.kill()
-
-    def _listen(self) -> None:
-        answers = cast("BinaryIO", self.process.stdout)
-        # What can't be understood is as good as dead, and is ended by whoever waits.
-        with suppress(ProtocolError, OSError):
-            while (frame := read_frame(answers)) is not None:
-                self._answers.put(frame)
-        self._answers.put(None)
+def _page(source: PageSource, do: str) -> Frame:
+    return {"do": do, "path": str(source.path.absolute()), "number": source.number}
 
 
-@contextmanager
-def _error_file() -> Iterator[BinaryIO]:
-    """Where a child writes its errors: a file, for a pipe that nobody reads would block it once it is full."""
-    with tempfile.TemporaryFile() as file:
-        yield file
+def _too_slow(request: Frame, seconds: float) -> ImageError:
+    return ImageError(
+        "The page takes too long to draw",
+        f"{_name(request)} was not drawn after {seconds:,.0f} seconds.",
+        "Print it to a new PDF as an image, and add that.",
+    )
 
 
-def _environment() -> dict[str, str]:
-    """The child's environment: it finds this very package, and never modules in the current folder."""
-    environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
-    root = Path(diffdesk.__file__).resolve().parent.parent
-    if root.name not in {"site-packages", "dist-packages"}:
-        others = os.environ.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(root), *([others] if others else [])])
-    return environment
+def _name(request: Frame) -> str:
+    name = Path(str(request["path"])).name
+    return f"Page {int(cast('int', request['number'])) + 1} of {name}" if "number" in request else name
 
 
-def _died(child: _Child) -> RecogniserError:
+def _died(child: Child, request: Frame) -> RecogniserError:
     code = child.process.returncode
     details = f"exit code {code}\n{child.report}".strip()
     if sys.platform != "win32" and code == -signal.SIGKILL:
@@ -251,6 +186,13 @@ def _died(child: _Child) -> RecogniserError:
             "The text recogniser was ended",
             "The system or another program ended it, most often because memory ran out: it takes up to 1.3 GB.",
             "Close other programs, or use a smaller image, and try again.",
+            details,
+        )
+    if request["do"] in {"count", "draw", "thumbnail"}:
+        return RecogniserError(
+            "The PDF reader crashed",
+            f"{_name(request)} made it end without an answer. Nothing else is affected.",
+            "Look at it in a PDF viewer: if it is shown there, print it to a new PDF and add that.",
             details,
         )
     return RecogniserError(

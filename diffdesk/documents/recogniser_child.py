@@ -1,15 +1,18 @@
 """The recogniser's process: ``python -m diffdesk.documents.recogniser_child``.
 
-Reads requests (``{"path": …}``) from standard input and answers each on standard output with ``{"page": …}`` or
-``{"error": …}``, as frames of `recogniser_pipe`. Ends when its input ends, even in the middle of its work, and by
-itself when nobody asked for a while, for its models take up to 1.3 GB. Opens no network socket, and lets no
-library in it open one. Started by `recogniser.Recogniser`; imports nothing heavy before the first request.
+Reads requests from standard input (``{"do": "read", "path": …}``, or ``count``, ``draw`` and ``thumbnail`` for
+PDFs) and answers each on standard output with ``{"page": …}`` or the like or ``{"error": …}``, as frames of
+`recogniser_pipe`. Ends when its input ends, even in the middle of its work, and by itself when nobody asked for a
+while, for its models take up to 1.3 GB. Opens no network socket, and lets no library in it open one. Started by
+`recogniser.Recogniser`; imports nothing heavy before the first request that needs it.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import faulthandler
+import importlib
 import os
 import queue
 import re
@@ -17,10 +20,13 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
-from diffdesk.core.errors import ProtocolError, RecogniserError, UserError
+from diffdesk.core.errors import ImageError, ProtocolError, RecogniserError, UserError
 from diffdesk.documents.recogniser_pipe import Frame, read_frame, write_frame
 
 if TYPE_CHECKING:
@@ -37,10 +43,17 @@ class _Reader:
 
     def __init__(self) -> None:
         self._engine: TextEngine | None = None
+        self._answers: dict[str, Callable[[Frame], Frame]] = {
+            "read": self._read,
+            "count": _count,
+            "draw": _draw,
+            "thumbnail": _thumbnail,
+            "versions": _versions,
+        }
 
     def answer(self, request: Frame) -> Frame:
         try:
-            return self._read(Path(str(request["path"])))
+            return self._answers[str(request["do"])](request)
         except UserError as error:
             return {"error": error.to_wire()}
         except MemoryError:
@@ -50,15 +63,9 @@ class _Reader:
             report = traceback.format_exc()
             if _OUT_OF_MEMORY.search(str(error)):
                 return {"error": _out_of_memory(report).to_wire()}
-            failed = RecogniserError(
-                "The text of this image could not be recognised",
-                "The recogniser failed while it worked on it.",
-                "Save the image as a PNG and try again, or type the text.",
-                report,
-            )
-            return {"error": failed.to_wire()}
+            return {"error": _failed(request, report).to_wire()}
 
-    def _read(self, path: Path) -> Frame:
+    def _read(self, request: Frame) -> Frame:
         try:
             from diffdesk.documents import page_reader
             from diffdesk.documents.images import open_image
@@ -68,10 +75,66 @@ class _Reader:
                 f"A package that it needs is missing: {error}.",
                 "Install it with: pip install rapidocr==3.10.0 onnxruntime opencv-python-headless pillow numpy",
             ) from error
-        image = open_image(path)
+        image = open_image(_path(request))
         if self._engine is None:
             self._engine = page_reader.load_engine()
         return {"page": page_reader.read_page(image, self._engine).to_wire()}
+
+
+def _count(request: Frame) -> Frame:
+    return {"count": _pdf_pages().count_pages(_path(request))}
+
+
+def _draw(request: Frame) -> Frame:
+    try:
+        _pdf_pages().write_page(_path(request), _number(request), Path(str(request["target"])))
+    except OSError as error:
+        raise ImageError(
+            "The picture of the page can't be written",
+            f"{error.strerror or error}.",
+            "Free some space on the drive that holds DiffDesk's data, and try again.",
+        ) from error
+    return {}
+
+
+def _thumbnail(request: Frame) -> Frame:
+    png = _pdf_pages().page_thumbnail(_path(request), _number(request), int(str(request["box"])))
+    return {"png": base64.b64encode(png).decode("ascii")}
+
+
+def _versions(request: Frame) -> Frame:
+    """Each is loaded, for a package that is there may still lack what it is built on."""
+    del request
+    found: Frame = {"pdf": "", "heic": ""}
+    with suppress(ImportError, OSError):
+        import pypdfium2
+
+        found["pdf"] = f"pypdfium2 {pypdfium2.PYPDFIUM_INFO}, PDFium {pypdfium2.PDFIUM_INFO}"
+    with suppress(ImportError, OSError):
+        import pillow_heif
+
+        found["heic"] = f"pillow-heif {pillow_heif.__version__}, libheif {pillow_heif.libheif_version()}"
+    return found
+
+
+def _pdf_pages() -> ModuleType:
+    """Loaded only where it is needed, with PDFium in it."""
+    try:
+        return importlib.import_module("diffdesk.documents.pdf_pages")
+    except (ImportError, OSError) as error:
+        raise RecogniserError(
+            "PDFs can't be opened",
+            f"A package that draws them is missing: {error}.",
+            "Install it with: pip install pypdfium2",
+        ) from error
+
+
+def _path(request: Frame) -> Path:
+    return Path(str(request["path"]))
+
+
+def _number(request: Frame) -> int:
+    return int(str(request["number"]))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -127,6 +190,22 @@ def _end(code: int) -> NoReturn:
 def _refuse_network(event: str, arguments: tuple[object, ...]) -> None:
     if event in _NETWORK:
         raise PermissionError(f"the recogniser uses no network ({event})")
+
+
+def _failed(request: Frame, report: str) -> UserError:
+    if request["do"] == "read":
+        return RecogniserError(
+            "The text of this image could not be recognised",
+            "The recogniser failed while it worked on it.",
+            "Save the image as a PNG and try again, or type the text.",
+            report,
+        )
+    return ImageError(
+        "The page can't be drawn",
+        f"What draws pages failed while it worked on {_path(request).name}.",
+        "Look at it in a PDF viewer: if it is shown there, print it to a new PDF and add that.",
+        report,
+    )
 
 
 def _out_of_memory(report: str) -> RecogniserError:

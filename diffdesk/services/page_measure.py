@@ -12,7 +12,7 @@ from pathlib import Path
 
 from diffdesk.core.errors import UserError
 from diffdesk.documents.formats import SUFFIXES
-from diffdesk.documents.recogniser import Recogniser
+from diffdesk.documents.text_recogniser import TextRecogniser
 from diffdesk.services.page_figures import PageResult
 from diffdesk.services.reading import lines_of
 from diffdesk.services.starter_measure import Manner, StarterBench
@@ -48,7 +48,7 @@ def read_pages(folder: Path) -> dict[str, list[TruePage]]:
     return found
 
 
-def measure_page(bench: StarterBench, recogniser: Recogniser, page: TruePage) -> PageResult:
+def measure_page(bench: StarterBench, recogniser: TextRecogniser, page: TruePage) -> PageResult:
     """Read and correct a page; raises `UserError` where its image can't be opened or read."""
     began = time.perf_counter()
     read = recogniser.recognise(page.image)

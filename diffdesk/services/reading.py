@@ -8,7 +8,8 @@ from pathlib import Path
 
 from diffdesk.core.messages import ImageRef
 from diffdesk.core.requests import ReadLine, ReadWord
-from diffdesk.documents.recogniser import RecognisedPage, Recogniser
+from diffdesk.documents.recognised_page import RecognisedPage
+from diffdesk.documents.text_recogniser import TextRecogniser
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Reading:
 
 
 def read_images(
-    recogniser: Recogniser, images: Sequence[ImageRef], is_cancelled: Callable[[], bool] | None = None
+    recogniser: TextRecogniser, images: Sequence[ImageRef], is_cancelled: Callable[[], bool] | None = None
 ) -> Reading:
     """The text of all images, an empty line between two. Blocks; raises `UserError` or `Cancelled`."""
     texts: list[str] = []

@@ -323,7 +323,7 @@ def test_a_truncated_image_is_refused(tmp_path: Path, suffix: str) -> None:
 
 def test_zero_bytes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
-    assert refused(tmp_path / "empty.png").title == "The image is empty"
+    assert refused(tmp_path / "empty.png").title == "The file is empty"
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_zero_bytes_are_refused(tmp_path: Path) -> None:
     [
         (b"Dear Sir or Madam, this is a letter and no picture at all.", "Not an image"),
         (b"%PDF-1.7\n" + bytes(100), "This is a PDF document"),
-        (b"\x00\x00\x00\x1cftypheic" + bytes(100), "This is a HEIC photo"),
+        (b"\x00\x00\x00\x1cftypheic" + bytes(100), "The image is damaged"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n", "This is a PostScript file"),
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "This is an SVG drawing"),
         (b"PK\x03\x04" + bytes(100), "This is a ZIP archive or an office document"),
@@ -347,8 +347,8 @@ def test_what_is_no_image_is_named(tmp_path: Path, data: bytes, title: str) -> N
 
 def test_a_folder_a_pipe_and_nothing_are_refused(tmp_path: Path) -> None:
     assert refused(tmp_path).title == "This is a folder"
-    assert refused(tmp_path / "gone.png").title == "The image is not there"
-    assert refused(Path("with\0null.png")).title == "The image can't be read"
+    assert refused(tmp_path / "gone.png").title == "The file is not there"
+    assert refused(Path("with\0null.png")).title == "The file can't be read"
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.png")
         assert refused(tmp_path / "pipe.png").title == "This is not a file"
@@ -361,7 +361,7 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     corners().save(path)
     path.chmod(0)
     if os.geteuid():
-        assert refused(path).title == "The image can't be read"
+        assert refused(path).title == "The file can't be read"
         return
     for folder in (tmp_path, *tmp_path.parents[:-2]):
         folder.chmod(0o755)
@@ -372,7 +372,7 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
         "except Exception as error: print(type(error).__name__, error.title)"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "ImageError The image can't be read"
+    assert done.stdout.strip() == "ImageError The file can't be read"
 
 
 def test_a_file_of_many_megabytes_is_refused_unread(tmp_path: Path) -> None:
