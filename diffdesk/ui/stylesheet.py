@@ -3,9 +3,9 @@
 Widgets choose a look by the dynamic property `kind`, never by a style sheet of their own:
 
 - `QPushButton`: none (outlined), `primary`, `quiet` (text only), `danger`.
-- `QToolButton`: quiet by nature; `chip` for the round chips of the header, `outlined`, `fold`.
+- `QToolButton`: quiet by nature; `chip` for the round chips of the header, `outlined`, `fold`, `split` (with a menu).
 - `QLabel`: `muted`, `title`, `heading`, `small`, `danger`, `warning`, `ok`.
-- `QFrame`: `card`, `field`, `bar`, `sidebar`, `danger`, `warning`, `info`, `line`, `toast`, `user`, `thought`.
+- `QFrame`: `card`, `field`, `bar`, `foot`, `sidebar`, `danger`, `warning`, `info`, `line`, `toast`, `user`, `thought`.
 - `QWidget`/`QScrollArea` with `kind="page"`: the surface one reads on.
 
 Knows only `Theme`; sizes follow the 8-pixel grid at the given zoom.
@@ -29,6 +29,7 @@ QFrame[kind="card"] { background: $raised; border: 1px solid $border; border-rad
 QFrame[kind="field"] { background: $raised; border: 1px solid $border_strong; border-radius: ${r}px; }
 QFrame[kind="field"][focused="true"] { border: 2px solid $accent; }
 QFrame[kind="bar"] { background: $window; border: none; border-bottom: 1px solid $border; }
+QFrame[kind="foot"] { background: $window; border: none; border-top: 1px solid $border; }
 QFrame[kind="sidebar"] { background: $window; border: none; border-right: 1px solid $border; }
 QFrame[kind="user"] { background: $accent_soft; border: none; border-radius: ${r}px; }
 QFrame[kind="danger"] { background: $danger_soft; border: none; border-left: 3px solid $danger; }
@@ -99,6 +100,17 @@ QToolButton[kind="chip"]:focus, QToolButton[kind="outlined"]:focus {
 QToolButton[kind="chip"]:checked, QToolButton[kind="outlined"]:checked {
     background: $accent_soft; border-color: $accent;
 }
+QToolButton[kind="split"] {
+    background: $raised; border: 1px solid $border_strong; padding: ${g05}px ${g3}px ${g05}px ${g1}px;
+}
+QToolButton[kind="split"]:hover { background: $hover; }
+QToolButton[kind="split"]:focus { border: 2px solid $accent; padding: ${g05m}px ${g3m}px ${g05m}px ${g1m}px; }
+QToolButton[kind="split"]::menu-button {
+    width: ${g25}px; border: none; border-left: 1px solid $border; background: transparent;
+    border-top-right-radius: ${r}px; border-bottom-right-radius: ${r}px;
+}
+QToolButton[kind="split"]::menu-button:hover { background: $border; }
+QToolButton[kind="split"]::menu-arrow { image: url("$chevron"); width: ${g15}px; height: ${g15}px; }
 """
 
 _FIELDS = """
@@ -202,7 +214,7 @@ def build_stylesheet(theme: Theme, zoom: float, body_points: float) -> str:
     for step in (0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 4):
         values["g" + f"{step:g}".replace(".", "")] = round(8 * step * zoom)
     # A focus ring is one pixel thicker than a border: the padding gives that pixel back, so nothing moves.
-    for step in (0.25, 0.5, 1, 1.5):
+    for step in (0.25, 0.5, 1, 1.5, 3):
         values["g" + f"{step:g}".replace(".", "") + "m"] = round(8 * step * zoom) - 1
     values.update(
         r=round(8 * zoom),

@@ -91,6 +91,7 @@ class PageView:
         image: an upright image file to show beside the text; None for a text without one.
         turned: how far it has to be turned clockwise: 0, 90, 180 or 270 degrees. Boxes are of the turned image.
         pieces: see `Piece`.
+        width, height: of the turned image, in the pixels of the boxes; 0 where the shown picture's own size is meant.
         banner: how much changed, in a sentence; empty if there is nothing to say.
         can_undo, can_redo: whether there are decisions to take back or to make again.
     """
@@ -100,9 +101,31 @@ class PageView:
     image: Path | None
     turned: int
     pieces: tuple[Piece, ...]
+    width: int = 0
+    height: int = 0
     banner: str = ""
     can_undo: bool = False
     can_redo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageStand:
+    """A page of which there is no text to review yet, or none at all.
+
+    Attributes:
+        id, name, image, turned: as in `PageView`.
+        text: what it waits for or what is being done: "Reading the page …"; not shown where there is an error.
+        more: a quieter line below.
+    """
+
+    id: int
+    name: str
+    state: PageState
+    image: Path | None = None
+    turned: int = 0
+    text: str = ""
+    more: str = ""
+    error: ErrorView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +139,68 @@ class QueueStatus:
     is_paused: bool = False
     seconds_left: float | None = None
     how: str = ""  # "Starter model, with pictures of the lines"
+
+
+class ExportFormat(StrEnum):
+    """What reviewed pages can be written as."""
+
+    TEXT = "txt"
+    MARKDOWN = "md"
+    SEARCHABLE_PDF = "pdf"
+    WORD = "docx"
+    HOCR = "hocr"
+    ALTO = "alto"
+    CHANGES = "csv"
+    CLIPBOARD = "clipboard"
+
+
+class ExportScope(StrEnum):
+    """Which pages are written."""
+
+    PAGE = "page"
+    DOCUMENT = "document"  # all pages of the file that the page is from
+    REVIEWED = "reviewed"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportChoice:
+    """What the user wants written; remembered for the next time.
+
+    Attributes:
+        keeps_lines: of text formats: line breaks as on the page; else paragraphs are re-flowed.
+        joins_hyphens: of text formats: words hyphenated at the end of a line are joined.
+        target: a file for one document, a folder for several; None for the clipboard.
+    """
+
+    format: ExportFormat = ExportFormat.TEXT
+    scope: ExportScope = ExportScope.DOCUMENT
+    keeps_lines: bool = True
+    joins_hyphens: bool = False
+    target: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReach:
+    """What a scope would take in.
+
+    Attributes:
+        pages: how many; a scope of none can't be chosen.
+        files: how many documents those are from; several go into a folder, a file each.
+        undecided: pages among them with changes that nobody has decided on.
+        unfinished: pages among them that are not corrected yet, or failed; they are left out.
+    """
+
+    pages: int
+    files: int = 1
+    undecided: int = 0
+    unfinished: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFacts:
+    """What the export sheet has to know of the queue. `name` is of the document, without its suffix."""
+
+    name: str
+    folder: Path
+    reach: dict[ExportScope, ExportReach]
