@@ -83,6 +83,7 @@ class Review:
     """A page under review.
 
     Attributes:
+        draft: what was read.
         segments: in reading order; they join to the draft.
     """
 
@@ -98,6 +99,7 @@ class Review:
 
         Raises `ValueError` if the parts don't belong together.
         """
+        self.draft = draft
         self.segments = _segments(draft, proposals, doubts, page)
         self._steps: list[Step] = []
         self._done = 0

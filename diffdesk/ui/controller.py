@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -27,6 +28,7 @@ from diffdesk.ui.image_presenter import ImagePresenter
 from diffdesk.ui.image_text_presenter import ImageTextPresenter
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.model_presenter import STATE_MODEL, ModelPresenter
+from diffdesk.ui.place_switch import WindowPlace
 from diffdesk.ui.rows import error_view, image_view, message_view
 from diffdesk.ui.theme import ThemeKeeper
 from diffdesk.ui.views import ErrorView, ImageView, ModelState, ModelView, Place
@@ -34,6 +36,9 @@ from diffdesk.workers.engine_lane import EngineLane
 from diffdesk.workers.file_pool import FilePool
 from diffdesk.workers.relay import Relay
 from diffdesk.workers.store_lane import StoreLane
+
+if TYPE_CHECKING:
+    from diffdesk.ui.desk.desk_presenter import DeskPresenter
 
 log = logging.getLogger(__name__)
 STATE_PARAMETERS, STATE_LAYOUT, STATE_OPEN, STATE_VIEW = "parameters", "layout", "open_conversation", "view"
@@ -72,6 +77,7 @@ class Controller(QObject):
         super().__init__(window)
         self._window = window
         self._themes = themes
+        self._places = places
         self._relay = Relay(self)
         self._relay.failed.connect(self._on_failed)
         self._relay.broke.connect(self.show_bug)
@@ -84,6 +90,7 @@ class Controller(QObject):
         self._images = ImagePresenter(window, self.pool, self.store)
         self._image_texts = ImageTextPresenter(window, self.pool, self.answering.recogniser)
         self._history = HistoryPresenter(window, self.store, self.pool)
+        self.desk: DeskPresenter | None = None  # made when it is first wanted
         self._parameters = GenerationParameters()
         self._place = TaskKind.CORRECT
         self._draft = QTimer(self, interval=_DRAFT_MILLISECONDS, singleShot=True)
@@ -100,6 +107,7 @@ class Controller(QObject):
         window.conversation_opened.connect(self.open)
         window.conversation_deleted.connect(self._on_deleted)
         window.images_offered.connect(self._images.offer)
+        window.place_requested.connect(self._on_place_requested)
         window.parameters_changed.connect(self._on_parameters_changed)
         window.model_chosen.connect(self.models.choose)
         window.unload_requested.connect(self.models.unload)
@@ -351,10 +359,30 @@ class Controller(QObject):
             if current is not None:
                 self.store.submit(lambda store: store.save_draft(current, text))
 
+    # Other places
+
+    def _on_place_requested(self, place: str) -> None:
+        if place == WindowPlace.DESK:
+            self.open_desk().start()
+
+    def open_desk(self) -> DeskPresenter:
+        """The correction desk, which is imported and made only when it is wanted."""
+        if self.desk is None:
+            from diffdesk.ui.desk.desk_presenter import DeskPresenter
+            from diffdesk.ui.desk.desk_queue import Lanes
+
+            lanes = Lanes(self.store, self.engine, self.pool, self.models)
+            self.desk = DeskPresenter(self._window, self._themes, lanes, self._places, self.answering.recogniser)
+            self.desk.set_parameters(self._parameters)
+            self._window.add_place(WindowPlace.DESK, self.desk.view)
+        return self.desk
+
     # Settings and models
 
     def _on_parameters_changed(self, parameters: GenerationParameters) -> None:
         self._parameters = parameters
+        if self.desk is not None:
+            self.desk.set_parameters(parameters)
         self.store.submit(lambda store: store.set_state(STATE_PARAMETERS, parameters.to_json()))
 
     def _on_view_option_changed(self, name: str, value: object) -> None:
@@ -398,6 +426,8 @@ class Controller(QObject):
         self.store.submit(lambda store: store.set_state(STATE_LAYOUT, layout))
         self.models.close()
         self._image_texts.stop()
+        if self.desk is not None:
+            self.desk.close()
         self.answering.close()
         self.engine.close()
         self.store.submit(lambda store: store.purge_deleted())

@@ -13,15 +13,25 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 
 from diffdesk import __version__
-from diffdesk.documents.formats import SUFFIXES
+from diffdesk.documents.formats import PAGE_SUFFIXES, SUFFIXES
 
 MODEL_FILTER = "GGUF models (*.gguf *.GGUF);;All files (*)"
+PAGE_FILTER = f"Images and PDF files ({' '.join('*' + suffix for suffix in PAGE_SUFFIXES)});;All files (*)"
 IMAGE_FILTER = f"Images ({' '.join('*' + suffix for suffix in SUFFIXES)});;All files (*)"
 
 
 def ask_images(parent: QWidget, then: Callable[[list[Path]], None]) -> QFileDialog:
     """Ask for image files."""
-    dialog = QFileDialog(parent, "Add images", "", IMAGE_FILTER)
+    return _ask_files(parent, "Add images", IMAGE_FILTER, then)
+
+
+def ask_pages(parent: QWidget, then: Callable[[list[Path]], None]) -> QFileDialog:
+    """Ask for images and PDF files."""
+    return _ask_files(parent, "Add pages", PAGE_FILTER, then)
+
+
+def _ask_files(parent: QWidget, title: str, kinds: str, then: Callable[[list[Path]], None]) -> QFileDialog:
+    dialog = QFileDialog(parent, title, "", kinds)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.filesSelected.connect(lambda names: then([Path(one) for one in names]))
@@ -41,7 +51,16 @@ def ask_model_file(parent: QWidget, start: Path | None, then: Callable[[Path], N
 
 def ask_folder(parent: QWidget, start: Path | None, then: Callable[[Path], None]) -> QFileDialog:
     """Ask for a model's folder, beginning in the folder `start`."""
-    dialog = QFileDialog(parent, "Open a model folder", str(start or ""))
+    return _ask_folder(parent, "Open a model folder", start, then)
+
+
+def ask_folder_of_pages(parent: QWidget, then: Callable[[Path], None]) -> QFileDialog:
+    """Ask for a folder with images and PDF files."""
+    return _ask_folder(parent, "Add a folder of pages", None, then)
+
+
+def _ask_folder(parent: QWidget, title: str, start: Path | None, then: Callable[[Path], None]) -> QFileDialog:
+    dialog = QFileDialog(parent, title, str(start or ""))
     dialog.setFileMode(QFileDialog.FileMode.Directory)
     dialog.setOption(QFileDialog.Option.ShowDirsOnly)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -1,0 +1,385 @@
+"""The work on the desk's queue: one page is read while another is corrected, until none waits.
+
+Owns no widget. What it has done is in the store before it is told; a page at work when the program dies is simply
+still waiting. A page's error stays with the page; an engine that can't run at all stops the work instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from diffdesk.core.errors import EngineError, UserError
+from diffdesk.core.events import AnswerState, Finished, FinishReason, RunStats
+from diffdesk.core.parameters import GenerationParameters
+from diffdesk.core.requests import RunRequest
+from diffdesk.documents.page_images import PageImages
+from diffdesk.documents.page_source import PageSource
+from diffdesk.documents.text_recogniser import TextRecogniser
+from diffdesk.services import desk_work
+from diffdesk.services.review import Review
+from diffdesk.store import DeskContent, DeskRow, DeskState, Store
+from diffdesk.ui.desk.desk_views import PageState
+from diffdesk.ui.model_presenter import ModelPresenter
+from diffdesk.workers.engine_lane import EngineLane, LiveView
+from diffdesk.workers.file_pool import FilePool
+from diffdesk.workers.store_lane import StoreLane
+
+log = logging.getLogger(__name__)
+_READ_AHEAD = 1  # pages that are read and wait for the engine
+_SMOOTHING = 0.3  # of the seconds that a page takes
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """What the desk works with."""
+
+    store: StoreLane
+    engine: EngineLane
+    pool: FilePool
+    models: ModelPresenter
+
+
+@dataclass(slots=True)
+class _Work:
+    """A page at work."""
+
+    row: DeskRow
+    stop: threading.Event = field(default_factory=threading.Event)
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class _Correcting:
+    """A page that the engine has, or will have as soon as its image is there.
+
+    Attributes:
+        run: its number at the engine; None before.
+        held: keeps the page's image file in its place.
+        tries: how often the engine was asked.
+    """
+
+    row: DeskRow
+    content: DeskContent
+    stop: threading.Event = field(default_factory=threading.Event)
+    held: ExitStack = field(default_factory=ExitStack)
+    request: RunRequest | None = None
+    run: int | None = None
+    tries: int = 0
+
+
+class DeskQueue(QObject):
+    """See the module.
+
+    Signals:
+        row_changed(DeskRow, object): how a page stands; with the `PageState` of what is being done with it, or None.
+        corrected(int): the page of this number is done and can be reviewed.
+        progressed(): something of `done`, `total`, `failed`, `seconds_left`, `is_running` changed.
+        framed(int, LiveView): a draft of the page that is being corrected.
+        blocked(UserError): the work was paused, since no page could be done.
+    """
+
+    row_changed = Signal(object, object)
+    corrected = Signal(int)
+    progressed = Signal()
+    framed = Signal(int, object)
+    blocked = Signal(object)
+
+    def __init__(
+        self, lanes: Lanes, images: PageImages, recogniser: TextRecogniser, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._store, self._engine, self._pool = lanes.store, lanes.engine, lanes.pool
+        self._models = lanes.models
+        self._images = images
+        self.recogniser = recogniser
+        self.parameters = GenerationParameters()
+        self._rows: dict[int, DeskRow] = {}
+        self._reading: _Work | None = None
+        self._correcting: _Correcting | None = None
+        self._is_paused = False
+        self._is_closed = False
+        self._pace: float | None = None
+        lanes.engine.frames.arrived.connect(self._on_frame)
+        lanes.engine.run_ended.connect(self._on_run_ended)
+
+    # --- what is so -----------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> tuple[DeskRow, ...]:
+        """The queue in its order."""
+        return tuple(self._rows.values())
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether no new page is begun."""
+        return self._is_paused
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a page is at work."""
+        return self._reading is not None or self._correcting is not None
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether the engine works for the desk."""
+        return self._correcting is not None and self._correcting.run is not None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest will take, by what the last pages took; None where nothing can be said."""
+        waiting = sum(one.state is DeskState.WAITING for one in self._rows.values())
+        return None if self._pace is None else self._pace * waiting
+
+    def at_work(self, page_id: int) -> PageState | None:
+        """What is being done with a page."""
+        if self._correcting is not None and self._correcting.row.id == page_id:
+            return PageState.CORRECTING
+        if self._reading is not None and self._reading.row.id == page_id:
+            return PageState.READING
+        return None
+
+    def row(self, page_id: int) -> DeskRow | None:
+        """A page of the queue."""
+        return self._rows.get(page_id)
+
+    # --- what is wanted -------------------------------------------------------------------------------
+
+    def show_rows(self, rows: list[DeskRow]) -> None:
+        """The queue as the store has it; what waits is begun unless the work is paused."""
+        self._rows = {one.id: one for one in rows}
+        for work in (self._reading, self._correcting):
+            if work is not None and work.row.id not in self._rows:
+                self._stop(work)
+        self._pump()
+
+    def put(self, row: DeskRow) -> None:
+        """How a page stands, as the store has it."""
+        if row.id in self._rows:
+            self._rows[row.id] = row
+            self.row_changed.emit(row, self.at_work(row.id))
+            self.progressed.emit()
+
+    def pause(self) -> None:
+        """Begin no other page; those at work are finished."""
+        self._is_paused = True
+        self.progressed.emit()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._is_paused = False
+        self._pump()
+
+    def stop(self) -> None:
+        """Begin no other page, and leave the one that is being corrected for later."""
+        self.pause()
+        if self._correcting is not None:
+            self._stop(self._correcting)
+
+    def close(self) -> None:
+        """Stop what is at work; it waits for the next start."""
+        self._is_closed = True
+        for work in (self._reading, self._correcting):
+            if work is not None:
+                self._stop(work)
+
+    # --- the work -------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        if not self._is_closed and not self._is_paused:
+            if self._correcting is None:
+                self._correct_next()
+            if self._reading is None:
+                self._read_next()
+        self.progressed.emit()
+
+    def _waiting(self, *, is_read: bool) -> list[DeskRow]:
+        busy = self._correcting.row.id if self._correcting is not None else None
+        return [
+            one
+            for one in self._rows.values()
+            if one.state is DeskState.WAITING and one.is_read is is_read and one.id != busy
+        ]
+
+    def _read_next(self) -> None:
+        unread = self._waiting(is_read=False)
+        if not unread or len(self._waiting(is_read=True)) > _READ_AHEAD:
+            return
+        work = self._reading = _Work(unread[0])
+        source = desk_work.source_of(work.row)
+        recogniser = self.recogniser
+
+        def read() -> desk_work.PageReading:
+            if source is None:
+                raise LookupError(f"page {work.row.id} has neither a text nor a file")
+            with self._images.use(source, work.stop.is_set) as path:
+                return desk_work.read_page(path, recogniser, work.stop.is_set)
+
+        self.row_changed.emit(work.row, PageState.READING)
+        self._pool.submit(
+            read, lambda reading: self._on_read(work, reading), lambda error: self._on_unread(work, error)
+        )
+
+    def _on_read(self, work: _Work, reading: desk_work.PageReading) -> None:
+        if work.stop.is_set():
+            self._leave_reading(work)
+            return
+        page = work.row.id
+
+        def keep(store: Store) -> DeskRow:
+            store.desk.save_read(page, reading.kept, reading.draft, reading.seconds)
+            return store.desk.page(page)
+
+        def done(row: DeskRow) -> None:
+            self._leave_reading(work)
+            self.put(row)
+            self._pump()
+
+        self._store.submit(keep, done, lambda error: self._on_unread(work, error))
+
+    def _on_unread(self, work: _Work, error: UserError) -> None:
+        self._leave_reading(work)
+        if not work.stop.is_set():
+            self._fail(work.row, error)
+
+    def _leave_reading(self, work: _Work) -> None:
+        if self._reading is work:
+            self._reading = None
+
+    def _correct_next(self) -> None:
+        read = self._waiting(is_read=True)
+        if not read:
+            return
+        row = read[0]
+
+        def done(content: DeskContent | None) -> None:
+            if content is None or self._is_closed:
+                self._correcting = None
+                return
+            self._prepare(_Correcting(row, content))
+
+        self._correcting = _Correcting(row, DeskContent("", ""))
+        self._store.submit(lambda store: store.desk.content(row.id), done, lambda error: self._on_lost(row, error))
+
+    def _on_lost(self, row: DeskRow, error: UserError) -> None:
+        self._correcting = None
+        self._fail(row, error)
+
+    def _prepare(self, work: _Correcting) -> None:
+        """Have the page's image in its place, then ask."""
+        self._correcting = work
+        if not work.content.draft.strip():
+            self._keep(work, Finished(FinishReason.END_TOKEN, RunStats()))
+            return
+        source = desk_work.source_of(work.row)
+        if source is None:
+            self._ask(work, None)
+            return
+        self.row_changed.emit(work.row, PageState.CORRECTING)
+        self._pool.submit(
+            lambda: self._hold(work, source),
+            lambda path: self._ask(work, path),
+            lambda error: self._end(work, error),
+        )
+
+    def _hold(self, work: _Correcting, source: PageSource) -> Path:
+        return work.held.enter_context(self._images.use(source, work.stop.is_set))
+
+    def _ask(self, work: _Correcting, image: Path | None) -> None:
+        info = self._models.info
+        can_see = info is not None and info.can_see_images
+        work.request = desk_work.request_of(work.content, image, self.parameters, can_see=can_see)
+        self._models.when_asked(lambda: self._run(work))
+
+    def _run(self, work: _Correcting) -> None:
+        if work.stop.is_set() or work.request is None:
+            self._end(work, None)
+            return
+        work.run = self._engine.reserve()
+        work.tries += 1
+        self.row_changed.emit(work.row, PageState.CORRECTING)
+        self._engine.run(work.run, work.request)
+
+    def _on_frame(self, view: LiveView) -> None:
+        if self._correcting is not None and view.run == self._correcting.run:
+            self.framed.emit(self._correcting.row.id, view)
+
+    def _on_run_ended(self, run: int, finished: Finished) -> None:
+        work = self._correcting
+        if work is None or run != work.run:
+            return
+        work.run = None
+        if finished.reason is FinishReason.CANCELLED or work.stop.is_set():
+            self._end(work, None)
+        elif finished.reason is not FinishReason.FAILED:
+            self._keep(work, finished)
+        elif isinstance(finished.error, EngineError) and work.tries == 1:
+            log.info("page %d is asked again: %s", work.row.id, finished.error.title)
+            self._run(work)
+        else:
+            self._end(work, finished.error)
+
+    def _keep(self, work: _Correcting, finished: Finished) -> None:
+        row, content = work.row, work.content
+
+        def keep(store: Store) -> DeskRow:
+            page = desk_work.page_of(content)
+            review = Review(content.draft, finished.proposals, finished.doubts, page)
+            outcome = desk_work.outcome_of(review, finished.notes if finished.state is AnswerState.DECLINED else ())
+            seconds = finished.stats.total_seconds
+            return store.desk.save_corrected(row.id, finished.proposals, finished.doubts, outcome, seconds)
+
+        def done(kept: DeskRow) -> None:
+            self._pace_of(kept.seconds)
+            self._release(work)
+            self.put(kept)
+            self.corrected.emit(kept.id)
+            self._pump()
+
+        self._store.submit(keep, done, lambda error: self._end(work, error))
+
+    def _pace_of(self, seconds: float) -> None:
+        self._pace = seconds if self._pace is None else (1 - _SMOOTHING) * self._pace + _SMOOTHING * seconds
+
+    def _end(self, work: _Correcting, error: UserError | None) -> None:
+        """The page was not corrected: it was stopped, or there is an error."""
+        self._release(work)
+        if error is None:
+            self._pump()
+        elif isinstance(error, EngineError) and self._models.info is None:
+            # No page could be done: they wait until there is a model again.
+            self.pause()
+            self.row_changed.emit(work.row, None)
+            self.blocked.emit(error)
+        else:
+            self._fail(work.row, error)
+
+    def _release(self, work: _Correcting) -> None:
+        if self._correcting is work:
+            self._correcting = None
+        work.held.close()
+
+    def _fail(self, row: DeskRow, error: UserError) -> None:
+        log.info("page %d failed: %s", row.id, error.title)
+
+        def done(failed: DeskRow) -> None:
+            self.put(failed)
+            self._pump()
+
+        def full(other: UserError) -> None:
+            self.pause()
+            self.blocked.emit(other)
+
+        self._store.submit(lambda store: store.desk.fail(row.id, error), done, full)
+
+    def _stop(self, work: _Work | _Correcting) -> None:
+        work.stop.set()
+        if isinstance(work, _Work):
+            self._leave_reading(work)
+        elif work.run is not None:
+            self._engine.cancel(work.run)
