@@ -198,7 +198,7 @@ class PageImage(QAbstractScrollArea):
         size = self._size * self._zoom
         across, down = self.horizontalScrollBar(), self.verticalScrollBar()
         x = (room.width() - size.width()) / 2 if across.maximum() == 0 else gap - across.value()
-        y = max(gap, (room.height() - size.height()) / 2) if down.maximum() == 0 else gap - down.value()
+        y = gap - down.value()
         return QPointF(round(x), round(y))
 
     def _to_view(self, point: QPointF) -> QPointF:
@@ -332,7 +332,7 @@ class PageImage(QAbstractScrollArea):
         halo = QColor(PAPER.surface)
         halo.setAlphaF(0.75)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(halo, 3.5))
+        painter.setPen(QPen(halo, 3))
         painter.drawRoundedRect(box, 3, 3)
         painter.setPen(pen)
         painter.drawRoundedRect(box, 3, 3)
@@ -344,7 +344,7 @@ class PageImage(QAbstractScrollArea):
         box = rect.adjusted(-3, -2, 3, 2)
         fill = QColor(PAPER.accent)
         fill.setAlphaF(0.16 if is_strong else 0.10)
-        painter.setPen(QPen(QColor(PAPER.surface), 5 if is_strong else 3.5))
+        painter.setPen(QPen(QColor(PAPER.surface), 4.5 if is_strong else 3))
         painter.setBrush(fill)
         painter.drawRoundedRect(box, 4, 4)
         painter.setBrush(Qt.BrushStyle.NoBrush)
