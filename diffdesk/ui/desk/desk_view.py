@@ -189,8 +189,12 @@ class DeskView(QWidget):
             part: QWidget = review.live
         else:
             part = review.text if is_review else review.state
+        focused = QApplication.focusWidget()
+        had_focus = focused is not None and review.isAncestorOf(focused) and part is not review.stack.currentWidget()
         review.stack.setCurrentWidget(part)
         review.bar.setVisible(is_review)
+        if had_focus:  # what had it may be hidden now, and Qt would hand it to a button
+            (review.text if is_review else self).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _ask_for_image(self, page: PageView | PageStand) -> None:
         self.review.set_has_image(page.image is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPaintEvent
+from PySide6.QtGui import QColor, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QDialog,
@@ -40,10 +40,10 @@ class LargeButton(QPushButton):
 
     def sizeHint(self) -> QSize:
         px = self._themes.px
-        return QSize(px(232), px(136))
+        return QSize(px(232), px(124))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._themes.px(200), self._themes.px(136))
+        return QSize(self._themes.px(200), self._themes.px(124))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         del event
@@ -57,13 +57,13 @@ class LargeButton(QPushButton):
         mark = pixmap(self._symbol, theme.accent if is_on else theme.text_muted, side, self.devicePixelRatioF())
         painter.drawPixmap((self.width() - side) // 2, px(16), mark)
         centre = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
-        painter.setPen(option.palette.text().color())
+        painter.setPen(QColor(theme.text if is_on else theme.text_muted))
         painter.setFont(self._themes.font(1.1, is_bold=True))
         high = painter.fontMetrics().height()
         top = px(16) + side + px(8)
         painter.drawText(QRectF(0, top, self.width(), high), centre, f"{self._title}  ({self._key})")
         painter.setFont(self._themes.font(0.88))
-        painter.setPen(option.palette.placeholderText().color())
+        painter.setPen(QColor(theme.text_muted))
         below = QRectF(px(12), top + high + px(4), self.width() - px(24), self.height() - top - high - px(8))
         painter.drawText(below, centre | int(Qt.TextFlag.TextWordWrap), self._text)
         painter.end()
@@ -88,7 +88,8 @@ class DropQuestion(QDialog):
         self.correct_button = LargeButton(
             themes, "spell-check", "Correct the text", "Read it, correct it, review each change.", "C"
         )
-        self.ask_button = LargeButton(themes, "message-square", "Ask about it", "Opens a chat with the image.", "A")
+        ask = "Ask about it" if count == 1 else "Ask about them"
+        self.ask_button = LargeButton(themes, "message-square", ask, f"Opens a chat with {what}.", "A")
         self.reason = label(cannot_ask, "small", is_wrapped=True)
         self.reason.setVisible(bool(cannot_ask))
         self.ask_button.setEnabled(not cannot_ask)

@@ -53,6 +53,7 @@ FORMATS = {
     ExportFormat.CHANGES: Described("List of changes", "Each change and what became of it, as CSV.", ".csv"),
     ExportFormat.CLIPBOARD: Described("Clipboard", "Plain text, ready to paste.", "", is_text=True),
 }
+WIDTH = 560
 SCOPES = {
     ExportScope.PAGE: "This page",
     ExportScope.DOCUMENT: "This document",
@@ -82,11 +83,13 @@ class ExportDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.format_buttons = {one: QRadioButton(said.name) for one, said in FORMATS.items()}
         self.scope_buttons = {one: QRadioButton() for one in SCOPES}
-        self._groups = [QButtonGroup(self), QButtonGroup(self)]
-        self.keeps_lines = QCheckBox("Keep the line breaks of the page")
-        self.joins_hyphens = QCheckBox("Join words hyphenated at line ends")
+        self._groups = [QButtonGroup(self), QButtonGroup(self), QButtonGroup(self)]
+        self.keeps_lines = QRadioButton("As on the page")
+        self.reflows = QRadioButton("Paragraphs re-flowed")
+        self.joins_hyphens = QCheckBox("Join words that are hyphenated at the end of a line")
         self.target = QLineEdit()
         self.browse_button = QPushButton("Browse…")
+        self._where_title = label("", "strong")
         self.note = label("", "small", is_wrapped=True)
         self.export_button = QPushButton("Export")
         self.cancel_button = QPushButton("Cancel")
@@ -95,6 +98,7 @@ class ExportDialog(QDialog):
         self._connect()
         self._refresh()
         scale_spacing(self, themes.zoom)
+        self._fit()
 
     def choice(self) -> ExportChoice:
         """What is chosen now."""
@@ -106,57 +110,23 @@ class ExportDialog(QDialog):
     # --- building -------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(24)
-        grid.setVerticalSpacing(8)
-        for number, (one, said) in enumerate(FORMATS.items()):
-            button = self.format_buttons[one]
-            button.setAccessibleName(f"{said.name}. {said.text}")
-            self._groups[0].addButton(button)
-            column = QVBoxLayout()
-            column.setSpacing(0)
-            column.addWidget(button)
-            text = label(said.text, "small", is_wrapped=True)
-            text.setContentsMargins(self._themes.px(24), 0, 0, 0)
-            column.addWidget(text)
-            grid.addLayout(column, number // 2, number % 2, Qt.AlignmentFlag.AlignTop)
-        grid.setColumnStretch(0, 1)
-        grid.setColumnStretch(1, 1)
-        scopes = QVBoxLayout()
-        scopes.setSpacing(4)
-        for scope, scope_button in self.scope_buttons.items():
-            self._groups[1].addButton(scope_button)
-            scope_button.setText(self._scope_text(scope))
-            scope_button.setEnabled(self._reach(scope).pages > 0)
-            scopes.addWidget(scope_button)
-        where = QHBoxLayout()
-        where.setSpacing(8)
-        where.addWidget(self.target, 1)
-        where.addWidget(self.browse_button)
-        self._line_options = QWidget()
-        options = QVBoxLayout(self._line_options)
-        options.setContentsMargins(0, 0, 0, 0)
-        options.setSpacing(4)
-        options.addWidget(self.keeps_lines)
-        options.addWidget(self.joins_hyphens)
-        self._where = QWidget()
-        where_column = QVBoxLayout(self._where)
-        where_column.setContentsMargins(0, 0, 0, 0)
-        where_column.setSpacing(8)
-        self._where_title = label("Where to", "strong")
-        where_column.addWidget(self._where_title)
-        where_column.addLayout(where)
+        self.target.setAccessibleName("File or folder to write to")
+        self.browse_button.setAccessibleName("Choose where to write to")
+        self.export_button.setProperty("kind", "primary")
+        self.export_button.setDefault(True)
+        self._line_options = self._build_lines()
+        self._where = self._build_where()
         body = QWidget()
         inside = QVBoxLayout(body)
         inside.setContentsMargins(24, 24, 24, 16)
         inside.setSpacing(8)
-        for title, part in (("As", grid), ("Which pages", scopes)):
-            inside.addWidget(label(title, "strong"))
-            inside.addLayout(part)
-            inside.addSpacing(8)
-            if title == "As":
-                inside.addWidget(self._line_options)
-                inside.addSpacing(8)
+        inside.addWidget(label("As", "strong"))
+        inside.addLayout(self._build_formats())
+        inside.addWidget(self._line_options)
+        inside.addSpacing(8)
+        inside.addWidget(label("Which pages", "strong"))
+        inside.addLayout(self._build_scopes())
+        inside.addSpacing(8)
         inside.addWidget(self._where)
         inside.addWidget(self.note)
         inside.addStretch(1)
@@ -166,36 +136,97 @@ class ExportDialog(QDialog):
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(body)
-        foot = QFrame()
-        foot.setProperty("kind", "foot")
-        buttons = QHBoxLayout(foot)
-        buttons.setContentsMargins(24, 12, 24, 12)
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel_button)
-        buttons.addWidget(self.export_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(area, 1)
-        column.addWidget(foot)
-        self.target.setAccessibleName("File or folder to write to")
-        self.browse_button.setAccessibleName("Choose where to write to")
-        self.export_button.setProperty("kind", "primary")
-        self.export_button.setDefault(True)
+        column.addWidget(self._build_foot())
         self.setMinimumSize(320, 280)
         self._body = body
+
+    def _build_formats(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(24)
+        grid.setVerticalSpacing(8)
+        for number, (one, said) in enumerate(FORMATS.items()):
+            button = self.format_buttons[one]
+            button.setAccessibleName(f"{said.name}. {said.text}")
+            self._groups[0].addButton(button)
+            text = label(said.text, "small", is_wrapped=True)
+            text.setContentsMargins(self._themes.px(24), 0, 0, 0)
+            column = QVBoxLayout()
+            column.setSpacing(0)
+            column.addWidget(button)
+            column.addWidget(text)
+            column.addStretch(1)
+            grid.addLayout(column, number // 2, number % 2)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
+        return grid
+
+    def _build_lines(self) -> QWidget:
+        part = QWidget()
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 12, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(label("Lines", "strong"))
+        for one in (self.keeps_lines, self.reflows):
+            self._groups[2].addButton(one)
+            column.addWidget(one)
+        column.addWidget(self.joins_hyphens)
+        return part
+
+    def _build_scopes(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        for scope, button in self.scope_buttons.items():
+            self._groups[1].addButton(button)
+            button.setText(self._scope_text(scope))
+            button.setEnabled(self._reach(scope).pages > 0)
+            column.addWidget(button)
+        return column
+
+    def _build_where(self) -> QWidget:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.target, 1)
+        row.addWidget(self.browse_button)
+        part = QWidget()
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self._where_title)
+        column.addLayout(row)
+        return part
+
+    def _build_foot(self) -> QFrame:
+        foot = QFrame()
+        foot.setProperty("kind", "foot")
+        row = QHBoxLayout(foot)
+        row.setContentsMargins(24, 12, 24, 12)
+        row.setSpacing(8)
+        row.addStretch(1)
+        row.addWidget(self.cancel_button)
+        row.addWidget(self.export_button)
+        return foot
+
+    def _fit(self) -> None:
+        """As high as its content, if the screen is."""
+        width = self._themes.px(WIDTH)
+        screen = self.screen().availableSize()
+        height = self._body.heightForWidth(width) if self._body.hasHeightForWidth() else self._body.sizeHint().height()
+        self.resize(min(width, screen.width()), min(height + self._themes.px(64), screen.height() - 64))
 
     def _fill(self, choice: ExportChoice) -> None:
         self.format_buttons[choice.format].setChecked(True)
         possible = [one for one in SCOPES if self._reach(one).pages > 0]
         scope = choice.scope if choice.scope in possible or not possible else possible[0]
         self.scope_buttons[scope].setChecked(True)
-        self.keeps_lines.setChecked(choice.keeps_lines)
+        (self.keeps_lines if choice.keeps_lines else self.reflows).setChecked(True)
         self.joins_hyphens.setChecked(choice.joins_hyphens)
 
     def _connect(self) -> None:
-        for group in self._groups:
+        for group in self._groups[:2]:
             group.buttonClicked.connect(lambda _: self._refresh())
         self.target.textEdited.connect(self._on_target_edited)
         self.browse_button.clicked.connect(self._on_browse_clicked)
@@ -233,7 +264,7 @@ class ExportDialog(QDialog):
             self.target.setText(str(self._suggested(said.suffix)))
         elif said.suffix and not self._is_folder():
             self.target.setText(str(Path(self.target.text()).with_suffix(said.suffix)))
-        self.export_button.setText("Export" if said.suffix else "Copy")
+        self.export_button.setText(" Export" if said.suffix else " Copy")
         self.export_button.setIcon(icon("download" if said.suffix else "copy", self._themes.theme.accent_text))
         self._show_note()
 

@@ -19,7 +19,7 @@ MOST_PICTURES = 200
 
 SIGNS = {
     PageState.WAITING: "clock",
-    PageState.READING: "image",
+    PageState.READING: "scan-text",
     PageState.CORRECTING: "spell-check",
     PageState.READY: "eye",
     PageState.REVIEWED: "circle-check",

@@ -125,7 +125,7 @@ class ReviewText(QTextBrowser):
 
     def update_pieces(self, pieces: Sequence[Piece]) -> None:
         """Show what became of the same page; what didn't change is not set again, and the scroll stays."""
-        newer = PieceMap(pieces)
+        newer = PieceMap(pieces, self._map)
         changed = self._map.differences(newer)
         place = self.verticalScrollBar().value()
         older, self._map = self._map, newer
