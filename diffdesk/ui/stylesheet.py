@@ -157,6 +157,7 @@ QRadioButton::indicator:checked {
     background: $accent_text; border: ${g05}px solid $accent; width: ${g1}px; height: ${g1}px;
 }
 QCheckBox::indicator:focus, QRadioButton::indicator:focus { border: 2px solid $accent; }
+QRadioButton::indicator:checked:focus { border: ${g05}px solid $accent; }
 QCheckBox:focus, QRadioButton:focus { color: $accent; }
 QSlider::groove:horizontal { height: ${g05}px; background: $border; border-radius: ${g025}px; }
 QSlider::sub-page:horizontal { background: $accent; border-radius: ${g025}px; }

@@ -27,7 +27,7 @@ class DecisionBar(QFrame):
     """See the module.
 
     Signals:
-        pressed(str): "accept", "reject", "edit", "next_change" or "next_page".
+        pressed(str): "accept", "reject", "edit", "next_change", "next_doubt" or "next_page".
         accept_above_requested(float): accept every open change of at least that certainty, 0…1.
     """
 
@@ -100,7 +100,10 @@ class DecisionBar(QFrame):
 
     def _show_piece(self, piece: Piece) -> None:
         text, before, offer = (words.shown_space(one) for one in (piece.text, piece.before, piece.offer))
-        self.go_button.hide()
+        is_doubt = piece.state is PieceState.PLAIN and words.is_doubtful(piece)
+        self.go_button.setVisible(is_doubt)
+        if is_doubt:
+            self._lead("next_doubt", "Next uncertain word", "W")
         match piece.state:
             case PieceState.MADE | PieceState.ACCEPTED:
                 self.change.show_change(before, text, is_struck=True)
@@ -130,6 +133,7 @@ class DecisionBar(QFrame):
         self.limit.setRange(50, 100)
         self.limit.setValue(USUAL_LIMIT)
         self.limit.setSuffix(" %")
+        self.limit.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.limit.setAccessibleName("Certainty from which on all are accepted")
         self.limit.setToolTip("Certainty from which on all are accepted")
         self.limit.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

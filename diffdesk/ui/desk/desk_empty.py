@@ -12,9 +12,9 @@ from diffdesk.ui.spacing import scale_spacing
 from diffdesk.ui.theme import ThemeKeeper
 
 WIDEST = 640
-NARROW = 480
+NARROW = 560
 STEPS = (
-    ("image", "Read", "A recogniser reads each page, here and nowhere else."),
+    ("scan-text", "Read", "A recogniser reads each page, here and nowhere else."),
     ("spell-check", "Correct", "The model proposes corrections and says how sure it is."),
     ("eye", "Review", "You accept or reject each change beside the page."),
     ("download", "Export", "As text, Word, or a searchable PDF. Originals stay as they are."),

@@ -24,7 +24,7 @@ from diffdesk.ui.icons import icon
 from diffdesk.ui.spacing import scale_spacing
 from diffdesk.ui.theme import Theme, ThemeKeeper
 
-ROOMY = 760
+ROOMY = 900
 """Width from which on buttons have their words beside their icons."""
 
 

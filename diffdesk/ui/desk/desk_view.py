@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from diffdesk.ui.desk import walking
 from diffdesk.ui.desk.desk_empty import DeskEmpty
@@ -24,7 +24,7 @@ from diffdesk.ui.theme import ThemeKeeper
 MOST_SIDE = 4096
 """Pixels a side of the picture that is asked for: more than a screen shows."""
 WIDE, NARROW = 900, 640
-QUEUE_WIDTH = 280
+QUEUE_WIDTH = 304
 
 
 class DeskView(QWidget):
@@ -67,7 +67,7 @@ class DeskView(QWidget):
         self._page: PageView | PageStand | None = None
         self._put_away: set[int] = set()  # pages whose note was put away
         self._is_retracing = False  # the next view shows what was undone or redone
-        self._is_wide = True
+        self._is_wide: bool | None = None  # until there is a width
         self.setAccessibleName("Correction desk")
         self.toolbar = DeskToolbar(themes)
         self.empty = DeskEmpty(themes)
@@ -112,7 +112,7 @@ class DeskView(QWidget):
             return
         is_new = before is None or before.id != page.id
         self.queue.set_current(page.id)
-        self.review.image_head.text.set_text(page.name)
+        self.review.set_name(page.name)
         if is_new or before is None or (before.image, before.turned) != (page.image, page.turned):
             self._ask_for_image(page)
         if isinstance(page, PageView):
@@ -142,7 +142,7 @@ class DeskView(QWidget):
         self._page = None
         self.queue.set_current(None)
         self.review.show_pieces((), is_new=True)
-        self.review.image_head.text.set_text("")
+        self.review.set_name("")
         self.review.show_image(QImage(), QSize(), "")
         self.review.state.show_state(PageState.WAITING, "Choose a page", "It is shown here beside its text.")
         self.review.note.hide()
@@ -176,6 +176,9 @@ class DeskView(QWidget):
         self._show_part()
 
     def _show_history(self, *, can_undo: bool, can_redo: bool) -> None:
+        is_review = isinstance(self._page, PageView)
+        for one in (self.review.text_head.undo_button, self.review.text_head.redo_button):
+            one.setVisible(is_review)
         self.review.text_head.undo_button.setEnabled(can_undo)
         self.review.text_head.redo_button.setEnabled(can_redo)
 
@@ -186,8 +189,12 @@ class DeskView(QWidget):
             part: QWidget = review.live
         else:
             part = review.text if is_review else review.state
+        focused = QApplication.focusWidget()
+        had_focus = focused is not None and review.isAncestorOf(focused) and part is not review.stack.currentWidget()
         review.stack.setCurrentWidget(part)
         review.bar.setVisible(is_review)
+        if had_focus:  # what had it may be hidden now, and Qt would hand it to a button
+            (review.text if is_review else self).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _ask_for_image(self, page: PageView | PageStand) -> None:
         self.review.set_has_image(page.image is not None)
@@ -214,6 +221,7 @@ class DeskView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         column.addWidget(self.toolbar)
         column.addWidget(self.stack, 1)
 
@@ -274,7 +282,7 @@ class DeskView(QWidget):
         return [] if self._page is None else [self._page.id]
 
     def _on_page_chosen(self, page_id: int) -> None:
-        if not self._is_wide and self.queue.list.underMouse():
+        if self._is_wide is False and self.queue.list.underMouse():
             self.toolbar.queue_button.setChecked(False)
         self.page_chosen.emit(page_id)
 
@@ -323,6 +331,10 @@ class DeskView(QWidget):
         super().resizeEvent(event)
         self._arrange()
 
+    def minimumSizeHint(self) -> QSize:
+        """Smaller than what its parts ask for side by side: where that isn't there, they are shown one at a time."""
+        return QSize(320, 240)
+
     def _arrange(self) -> None:
         """Queue beside the review, or as a drawer over it; page and text side by side, or one of them."""
         px = self._themes.px
@@ -330,12 +342,12 @@ class DeskView(QWidget):
         self.review.set_narrow(self.width() < px(NARROW))
         self.toolbar.show_queue_button(not is_wide)
         if is_wide:
-            if not self._is_wide or self.splitter.count() < 2:
+            if not self._is_wide:
                 self.splitter.insertWidget(0, self.queue)
                 self.splitter.setSizes([px(QUEUE_WIDTH), self.width() - px(QUEUE_WIDTH)])
             self.queue.show()
         else:
-            if self._is_wide:
+            if self._is_wide is not False:
                 self.queue.setParent(self.body)
             self.queue.setGeometry(0, 0, min(px(QUEUE_WIDTH), self.body.width() - px(48)), self.body.height())
             self.queue.setVisible(self.toolbar.queue_button.isChecked())

@@ -38,7 +38,7 @@ class InlineField(QLineEdit):
         px = self._themes.px
         height = self.sizeHint().height()
         needed = self.fontMetrics().horizontalAdvance(self._before + "mmmm") + px(24)
-        width = min(max(needed, px(160)), room - px(16))
+        width = min(max(needed, px(120)), room - px(16))
         left = min(max(px(8), round(rect.left()) - px(10)), room - width - px(8))
         self.setGeometry(left, round(rect.center().y()) - height // 2, width, height)
 

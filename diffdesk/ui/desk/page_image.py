@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, QSizeF, Qt, QVariantAnimation, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, QSizeF, Qt, QTimer, QVariantAnimation, Signal
 from PySide6.QtGui import (
     QColor,
     QHelpEvent,
@@ -31,7 +31,7 @@ from diffdesk.ui.theme import LIGHT, ThemeKeeper
 
 LEAST_ZOOM, MOST_ZOOM = 0.05, 8.0
 STEP = 1.25
-SCROLL_MS = 160
+SCROLL_MS, SHARPEN_MS = 160, 120
 MOST_KEPT_PIXELS = 16_000_000
 """A scaled picture of up to this size is kept, so that scrolling only copies."""
 MARGIN = 16
@@ -59,12 +59,17 @@ class PageImage(QAbstractScrollArea):
         self._image = QImage()
         self._size = QSizeF()
         self._pieces: Sequence[Piece] = ()
+        self._marked: Sequence[Piece] = ()
         self._current = self._hovered = -1
         self._zoom = 1.0
         self._fit = "width"  # "width", "page", or "" for a zoom of the user's
         self._scaled = QPixmap()
         self._scaled_for = (0, 0, 0.0)
         self._note = ""
+        self._sharpening = QTimer(self)
+        self._sharpening.setSingleShot(True)
+        self._sharpening.setInterval(SHARPEN_MS)
+        self._sharpening.timeout.connect(self.viewport().update)
         self._drag_from: QPoint | None = None
         self._is_dragged = False
         self._motion = QVariantAnimation(self)
@@ -103,6 +108,8 @@ class PageImage(QAbstractScrollArea):
     def set_pieces(self, pieces: Sequence[Piece]) -> None:
         """The pieces of the page; those without a box are not drawn."""
         self._pieces = pieces
+        marked = (one for one in pieces if one.box is not None and (words.is_change(one) or words.is_doubtful(one)))
+        self._marked = tuple(marked)
         self._hovered = -1
         self.viewport().update()
 
@@ -174,6 +181,8 @@ class PageImage(QAbstractScrollArea):
             self.verticalScrollBar().setValue(self.verticalScrollBar().value() + round(shift.y()))
         self.viewport().update()
         if is_new:
+            if self._scaled_for[0]:
+                self._sharpening.start()
             self.zoom_changed.emit(zoom)
 
     def _set_bars(self) -> None:
@@ -198,7 +207,7 @@ class PageImage(QAbstractScrollArea):
         size = self._size * self._zoom
         across, down = self.horizontalScrollBar(), self.verticalScrollBar()
         x = (room.width() - size.width()) / 2 if across.maximum() == 0 else gap - across.value()
-        y = max(gap, (room.height() - size.height()) / 2) if down.maximum() == 0 else gap - down.value()
+        y = gap - down.value()
         return QPointF(round(x), round(y))
 
     def _to_view(self, point: QPointF) -> QPointF:
@@ -292,11 +301,18 @@ class PageImage(QAbstractScrollArea):
         target = QRectF(self._origin(), self._size * self._zoom)
         width, height = round(target.width() * density), round(target.height() * density)
         if width * height <= MOST_KEPT_PIXELS:
-            if self._scaled_for != (width, height, density):
+            wanted = (width, height, density)
+            if self._scaled_for != wanted and self._sharpening.isActive():
+                painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+                painter.drawImage(target, self._image)  # at once; sharp as soon as the zoom rests
+                painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, on=False)
+                self._paint_edge(painter, target)
+                return
+            if self._scaled_for != wanted:
                 ignore, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
                 self._scaled = QPixmap.fromImage(self._image.scaled(width, height, ignore, smooth))
                 self._scaled.setDevicePixelRatio(density)
-                self._scaled_for = (width, height, density)
+                self._scaled_for = wanted
             painter.drawPixmap(target.topLeft(), self._scaled)
         else:
             part = target.intersected(QRectF(self.viewport().rect()))
@@ -304,17 +320,17 @@ class PageImage(QAbstractScrollArea):
             source = QRectF((part.topLeft() - target.topLeft()) * scale, part.size() * scale)
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(part, self._image, source)
+        self._paint_edge(painter, target)
+
+    def _paint_edge(self, painter: QPainter, page: QRectF) -> None:
         painter.setPen(QPen(QColor(self._themes.theme.border), 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(target.adjusted(-0.5, -0.5, 0.5, 0.5))
+        painter.drawRect(page.adjusted(-0.5, -0.5, 0.5, 0.5))
 
     def _paint_boxes(self, painter: QPainter, dirty: QRectF) -> None:
-        for piece in self._pieces:
-            is_quiet = not (words.is_change(piece) or words.is_doubtful(piece))
-            if piece.box is None or is_quiet or piece.index in (self._current, self._hovered):
-                continue
+        for piece in self._marked:
             rect = self.box_rect(piece.index)
-            if rect.intersects(dirty):
+            if rect.intersects(dirty) and piece.index not in (self._current, self._hovered):
                 self._paint_outline(painter, rect, piece)
         if self._hovered != self._current:
             self._paint_marked(painter, self._hovered, is_strong=False)
@@ -332,7 +348,7 @@ class PageImage(QAbstractScrollArea):
         halo = QColor(PAPER.surface)
         halo.setAlphaF(0.75)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(halo, 3.5))
+        painter.setPen(QPen(halo, 3))
         painter.drawRoundedRect(box, 3, 3)
         painter.setPen(pen)
         painter.drawRoundedRect(box, 3, 3)
@@ -344,7 +360,7 @@ class PageImage(QAbstractScrollArea):
         box = rect.adjusted(-3, -2, 3, 2)
         fill = QColor(PAPER.accent)
         fill.setAlphaF(0.16 if is_strong else 0.10)
-        painter.setPen(QPen(QColor(PAPER.surface), 5 if is_strong else 3.5))
+        painter.setPen(QPen(QColor(PAPER.surface), 4.5 if is_strong else 3))
         painter.setBrush(fill)
         painter.drawRoundedRect(box, 4, 4)
         painter.setBrush(Qt.BrushStyle.NoBrush)

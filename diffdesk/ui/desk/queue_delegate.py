@@ -14,12 +14,12 @@ from diffdesk.ui.desk.queue_model import QueueModel, note_of
 from diffdesk.ui.icons import pixmap
 from diffdesk.ui.theme import Theme, ThemeKeeper
 
-THUMBNAIL = 48
+THUMBNAIL = 40
 MOST_PICTURES = 200
 
 SIGNS = {
     PageState.WAITING: "clock",
-    PageState.READING: "image",
+    PageState.READING: "scan-text",
     PageState.CORRECTING: "spell-check",
     PageState.READY: "eye",
     PageState.REVIEWED: "circle-check",
@@ -51,7 +51,7 @@ class QueueDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         del option, index
         texts = QFontMetrics(self._themes.font()).height() + QFontMetrics(self._themes.font(0.88)).height()
-        return QSize(80, max(self._themes.px(THUMBNAIL), texts) + self._themes.px(16))
+        return QSize(80, max(self._themes.px(THUMBNAIL), texts) + self._themes.px(14))
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -65,9 +65,9 @@ class QueueDelegate(QStyledItemDelegate):
         box = QRect(option.rect).adjusted(px(4), 1, -px(4), -1)
         self._paint_back(painter, box, option.state)
         side = px(THUMBNAIL)
-        room = QRect(box.left() + px(12), box.center().y() - side // 2, side, side)
+        room = QRect(box.left() + px(8), box.center().y() - side // 2, side, side)
         self._paint_picture(painter, room, row)
-        self._paint_texts(painter, box.adjusted(side + px(24), 0, -px(8), 0), row)
+        self._paint_texts(painter, box.adjusted(side + px(20), 0, -px(8), 0), row)
         painter.restore()
 
     def _paint_back(self, painter: QPainter, box: QRect, state: QStyle.StateFlag) -> None:
@@ -93,9 +93,9 @@ class QueueDelegate(QStyledItemDelegate):
         if picture.isNull():
             painter.setPen(QPen(QColor(theme.border), 1))
             painter.setBrush(QColor(theme.surface))
-            painter.drawRoundedRect(QRectF(room).adjusted(4.5, 0.5, -4.5, -0.5), px(3), px(3))
-            mark = pixmap("file-text", theme.text_muted, px(20), density)
-            painter.drawPixmap(room.center() - QPoint(px(10), px(10)) + QPoint(1, 1), mark)
+            painter.drawRoundedRect(QRectF(room).adjusted(px(4) + 0.5, 0.5, -px(4) - 0.5, -0.5), px(3), px(3))
+            mark = pixmap("file-text", theme.text_muted, px(18), density)
+            painter.drawPixmap(room.center() - QPoint(px(9), px(9)) + QPoint(1, 1), mark)
             return
         size = picture.deviceIndependentSize()
         place = QRectF(

@@ -12,12 +12,12 @@ from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QListView, QMenu, QVBoxLayout, QWidget
 
 from diffdesk.ui.buttons import IconButton
+from diffdesk.ui.canvas.still import StillLabel
 from diffdesk.ui.desk import words
 from diffdesk.ui.desk.desk_views import PageState, QueueRow
 from diffdesk.ui.desk.queue_delegate import QueueDelegate
 from diffdesk.ui.desk.queue_model import QueueModel
 from diffdesk.ui.icons import icon
-from diffdesk.ui.message_parts import label
 from diffdesk.ui.theme import ThemeKeeper
 
 THUMBNAIL_PAUSE_MS = 60  # what is only scrolled past is not asked for
@@ -75,7 +75,7 @@ class QueuePanel(QFrame):
         self.setAccessibleName("Pages")
         self.model = QueueModel(self)
         self.list = PageList()
-        self.summary = label("", "small")
+        self.summary = StillLabel(themes, size=0.88)
         self.retry_button = IconButton("refresh-cw", "Try the failed pages again")
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -168,7 +168,7 @@ class QueuePanel(QFrame):
         self._themes.theme_changed.connect(self._on_theme_changed)
 
     def _show_summary(self) -> None:
-        self.summary.setText(words.queue_summary(self.model.rows))
+        self.summary.set_text(words.queue_summary(self.model.rows))
         self.retry_button.setVisible(any(row.state is PageState.FAILED for row in self.model.rows))
 
     def _put_back(self, selected: Sequence[int], current: int | None) -> None:

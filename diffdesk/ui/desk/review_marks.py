@@ -47,6 +47,9 @@ class MarkedView(Protocol):
     def piece_rects(self, index: int) -> list[QRectF]:
         """Where one is."""
 
+    def line_rect(self, index: int) -> QRectF:
+        """Where the line of the page is that a piece stands in."""
+
     def span_rects(self, first: int, last: int) -> list[QRectF]:
         """Where positions are."""
 
@@ -54,12 +57,12 @@ class MarkedView(Protocol):
 def paint_below(painter: QPainter, view: MarkedView, themes: ThemeKeeper) -> None:
     """Grounds, the outlines of the current and the hovered piece, bars of held lines."""
     theme, px = themes.theme, themes.px
-    bars: dict[int, QRectF] = {}
+    bars: dict[float, QRectF] = {}
     for index in view.visible_pieces():
         piece = view.pieces[index]
         if piece.is_held:
-            for rect in view.piece_rects(index):
-                bars[round(rect.top())] = rect
+            line = view.line_rect(index)
+            bars[line.top()] = line
         if piece.state is PieceState.MADE:
             for look, rects in _spans(view, index):
                 ground = theme.deletion_background if look is Look.GONE else theme.insertion_background
@@ -72,10 +75,10 @@ def paint_below(painter: QPainter, view: MarkedView, themes: ThemeKeeper) -> Non
     for rect in bars.values():
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme.warning))
-        painter.drawRoundedRect(QRectF(px(10), rect.top() - px(4), px(3), rect.height() + px(8)), 1.5, 1.5)
+        painter.drawRoundedRect(QRectF(px(10), rect.top(), px(3), rect.height()), 1.5, 1.5)
     if view.hovered != view.current:
-        _outline(painter, view, view.hovered, theme, is_strong=False)
-    _outline(painter, view, view.current, theme, is_strong=True)
+        _outline(painter, view, view.hovered, themes, is_strong=False)
+    _outline(painter, view, view.current, themes, is_strong=True)
 
 
 def paint_above(painter: QPainter, view: MarkedView, themes: ThemeKeeper) -> None:
@@ -116,18 +119,17 @@ def _fill(painter: QPainter, rect: QRectF, colour: str, radius: float) -> None:
     painter.drawRoundedRect(rect, radius, radius)
 
 
-def _outline(painter: QPainter, view: MarkedView, index: int, theme: Theme, *, is_strong: bool) -> None:
+def _outline(painter: QPainter, view: MarkedView, index: int, themes: ThemeKeeper, *, is_strong: bool) -> None:
     if not 0 <= index < len(view.pieces):
         return
+    theme, px = themes.theme, themes.px
     ground = QColor(theme.accent_soft if is_strong else theme.hover)
     brush = Qt.BrushStyle.NoBrush if words.is_undecided(view.pieces[index]) else ground
     for rect in view.piece_rects(index):
         box = rect.adjusted(-3, -1.5, 3, 2.5)
-        painter.setBrush(
-            QColor(theme.accent_soft if is_strong else theme.hover) if is_filled else Qt.BrushStyle.NoBrush
-        )
-        painter.setPen(QPen(QColor(theme.accent), 2 if is_strong else 1))
-        painter.drawRoundedRect(box, 4, 4)
+        painter.setBrush(brush)
+        painter.setPen(QPen(QColor(theme.accent), px(2 if is_strong else 1)))
+        painter.drawRoundedRect(box, px(4), px(4))
 
 
 def _underline(painter: QPainter, rects: Sequence[QRectF], piece: Piece, theme: Theme, thick: float) -> None:
@@ -175,9 +177,9 @@ def _sign(painter: QPainter, view: MarkedView, index: int, themes: ThemeKeeper) 
         colours = {"check": theme.insertion, "x": theme.text_muted, "pencil": theme.accent}
         side = px(10)
         mark = pixmap(symbol, colours[symbol], side, painter.device().devicePixelRatioF())
-        painter.drawPixmap(QPointF(corner.x() - px(1), corner.y() - px(4)), mark)
+        painter.drawPixmap(QPointF(corner.x() - px(4), corner.y() - px(7)), mark)
     elif words.is_doubtful(piece):
         font = QFont(themes.font(0.72, is_bold=True))
         painter.setFont(font)
         painter.setPen(doubt_colour(theme, piece.doubt))
-        painter.drawText(QPointF(corner.x() + px(1), corner.y() + px(4)), "?")
+        painter.drawText(QPointF(corner.x() - px(2), corner.y() + px(1)), "?")

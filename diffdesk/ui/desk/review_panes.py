@@ -60,6 +60,7 @@ class ReviewPanes(QWidget):
         self._current = -1
         self._is_narrow = False
         self._has_image = True
+        self._name = ""
         self.image = PageImage(themes)
         self.image_head = ImageHead(themes)
         self.text = ReviewText(themes)
@@ -103,6 +104,12 @@ class ReviewPanes(QWidget):
         self.image.set_note(note)
         self.image.set_image(image, size)
         self.image.set_current(self._current)
+
+    def set_name(self, name: str) -> None:
+        """Name the page, above its image or, where there is none, above its text."""
+        self._name = name
+        self.image_head.text.set_text(name)
+        self._show_bar()
 
     def set_has_image(self, has_image: bool) -> None:
         """A text without an image has the room for itself."""
@@ -177,7 +184,9 @@ class ReviewPanes(QWidget):
 
     def _show_bar(self) -> None:
         self.bar.show_piece(self._pieces, self._current, walking.position(self._pieces, self._current))
-        self.text_head.text.set_text(words.standing(self._pieces) if self._pieces else "")
+        standing = words.standing(self._pieces) if self._pieces else ""
+        names = (self._name if not self._has_image else "", standing)
+        self.text_head.text.set_text(" · ".join(one for one in names if one))
 
     # --- building -------------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ class Segment:
 
 def units(text: str) -> int:
     """How many positions Qt counts for `text`."""
-    return len(text) + sum(one > "\uffff" for one in text)
+    return len(text) if text.isascii() else len(text) + sum(one > "\uffff" for one in text)
 
 
 def cut(text: str, first: int, last: int) -> str:
@@ -116,18 +116,29 @@ def remarks(pieces: Sequence[Piece]) -> frozenset[int]:
 
 
 class PieceMap:
-    """Where each piece stands in the document."""
+    """Where each piece stands in the document; `before` is the map that it follows, of which it keeps what it can."""
 
-    def __init__(self, pieces: Sequence[Piece] = ()) -> None:
+    def __init__(self, pieces: Sequence[Piece] = (), before: PieceMap | None = None) -> None:
         self.pieces: list[Piece] = list(pieces)
-        remarked = remarks(self.pieces)
-        self._has_end_remark = len(self.pieces) in remarked
+        self._remarked = remarks(self.pieces)
+        self._has_end_remark = len(self.pieces) in self._remarked
+        known = before if before is not None and len(before.pieces) == len(self.pieces) else None
         self.shown: list[tuple[Segment, ...]] = [
-            segments_of(piece, has_remark=place in remarked) for place, piece in enumerate(self.pieces)
+            known.shown[place]
+            if known is not None
+            and piece is known.pieces[place]
+            and (place in self._remarked) == (place in known._remarked)
+            else segments_of(piece, has_remark=place in self._remarked)
+            for place, piece in enumerate(self.pieces)
         ]
         self.starts: list[int] = []
         """The first position of each piece, and one more for the end."""
-        self._place_from(0, 0)
+        position = 0
+        for segments in self.shown:
+            self.starts.append(position)
+            for one in segments:
+                position += units(one.shown)
+        self.starts.append(position)
 
     def end_segments(self) -> tuple[Segment, ...]:
         """What comes after the last piece."""
@@ -170,11 +181,4 @@ class PieceMap:
         if len(newer.pieces) != len(self.pieces) or newer.end_segments() != self.end_segments():
             return None
         pairs = enumerate(zip(self.shown, newer.shown, strict=True))
-        return [place for place, (old, new) in pairs if old != new]
-
-    def _place_from(self, index: int, position: int) -> None:
-        del self.starts[index:]
-        for segments in self.shown[index:]:
-            self.starts.append(position)
-            position += sum(units(one.shown) for one in segments)
-        self.starts.append(position)
+        return [place for place, (old, new) in pairs if old is not new and old != new]

@@ -36,7 +36,7 @@ from diffdesk.ui.theme import Theme, ThemeKeeper
 
 LINE_HEIGHT = 165.0
 """Percent: room for marks above and below the words."""
-MARGIN = 24
+MARGIN, INDENT = 24, 16
 WIDEST = 76  # characters in a line
 SIZE = 1.1
 SCROLL_MS = 160
@@ -79,6 +79,7 @@ class ReviewText(QTextBrowser):
         )
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Text of the page")
+        self.setCursorWidth(0)  # the piece in hand is marked instead
         self.viewport().setMouseTracking(True)
         self._motion = QVariantAnimation(self)
         self._motion.setDuration(SCROLL_MS)
@@ -124,7 +125,7 @@ class ReviewText(QTextBrowser):
 
     def update_pieces(self, pieces: Sequence[Piece]) -> None:
         """Show what became of the same page; what didn't change is not set again, and the scroll stays."""
-        newer = PieceMap(pieces)
+        newer = PieceMap(pieces, self._map)
         changed = self._map.differences(newer)
         place = self.verticalScrollBar().value()
         older, self._map = self._map, newer
@@ -140,6 +141,7 @@ class ReviewText(QTextBrowser):
         if index != self._current:
             self._current = index
             if 0 <= index < len(self.pieces):
+                self._move_cursor(index)
                 announce(self, words.described(self.pieces[index]) or self.pieces[index].text)
         if is_scrolled:
             self._show_piece(index)
@@ -180,6 +182,9 @@ class ReviewText(QTextBrowser):
         cursor.beginEditBlock()
         spacing = QTextBlockFormat()
         spacing.setLineHeight(LINE_HEIGHT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+        # What the pane breaks is indented, so that the lines of the page can be told.
+        spacing.setLeftMargin(self._themes.px(INDENT))
+        spacing.setTextIndent(-self._themes.px(INDENT))
         cursor.setBlockFormat(spacing)
         looks = self._looks()
         run, look = "", Look.PLAIN
@@ -258,6 +263,12 @@ class ReviewText(QTextBrowser):
             block = block.next()
         return rects
 
+    def line_rect(self, index: int) -> QRectF:
+        """Where the line of the page is, over all the lines it is broken into, that a piece stands in."""
+        block = self.document().findBlock(self._map.text_span(index)[0])
+        rects = self.span_rects(block.position(), block.position() + block.length() - 1)
+        return rects[0].united(rects[-1]) if rects else QRectF()
+
     def piece_at(self, point: QPointF) -> int:
         """The piece under a point of the view that is more than white space; -1 for none."""
         shift = QPointF(self.horizontalScrollBar().value(), self.verticalScrollBar().value())
@@ -282,6 +293,16 @@ class ReviewText(QTextBrowser):
         low = max(0, self._map.at(max(0, first)))
         high = self._map.at(last)
         return range(max(0, low - 1), (high if high >= 0 else len(self.pieces) - 1) + 1)
+
+    def _move_cursor(self, index: int) -> None:
+        """Where selecting by keyboard begins, and where a screen reader reads on; the view doesn't jump there."""
+        if self.textCursor().hasSelection():
+            return
+        place = self.verticalScrollBar().value()
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(self._map.text_span(index)[0])
+        self.setTextCursor(cursor)
+        self.verticalScrollBar().setValue(place)
 
     def _show_piece(self, index: int, *, is_smooth: bool = True) -> None:
         rects = self.piece_rects(index)
