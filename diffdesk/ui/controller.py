@@ -23,6 +23,7 @@ from diffdesk.paths import Places, resource_dir
 from diffdesk.store import ConversationRow, DamagedStoreError, MessageRow, Store
 from diffdesk.ui.answering import Answering
 from diffdesk.ui.canvas import ReplayDialog
+from diffdesk.ui.drops import Dropped
 from diffdesk.ui.history_presenter import HistoryPresenter
 from diffdesk.ui.image_presenter import ImagePresenter
 from diffdesk.ui.image_text_presenter import ImageTextPresenter
@@ -46,6 +47,8 @@ WELCOME_LINE = (
     "The starter model corrects English text, yours or that of an image, on this machine. The full DiffusionGemma also "
     "chats and knows other languages: open its GGUF file (16.8 GB, and about 19 GB of memory) from the model menu."
 )
+CANT_ASK_MODEL = "The model in use corrects text and doesn't chat. Open DiffusionGemma from the model menu to ask it."
+CANT_ASK_PDF = "A chat takes images. Save the page you want to ask about as an image."
 _DRAFT_MILLISECONDS = 500
 
 
@@ -108,6 +111,7 @@ class Controller(QObject):
         window.conversation_deleted.connect(self._on_deleted)
         window.images_offered.connect(self._images.offer)
         window.place_requested.connect(self._on_place_requested)
+        window.sources_dropped.connect(self._on_sources_dropped)
         window.parameters_changed.connect(self._on_parameters_changed)
         window.model_chosen.connect(self.models.choose)
         window.unload_requested.connect(self.models.unload)
@@ -376,6 +380,30 @@ class Controller(QObject):
             self.desk.set_parameters(self._parameters)
             self._window.add_place(WindowPlace.DESK, self.desk.view)
         return self.desk
+
+    def _on_sources_dropped(self, dropped: Dropped) -> None:
+        """On the desk pages join its queue; elsewhere the user says what is wanted."""
+        if self._window.place is WindowPlace.DESK:
+            desk = self.open_desk()
+            desk.add(dropped.sources)
+            desk.add_text(dropped.text)
+            return
+        from diffdesk.ui.desk.drop_question import CORRECT, DropQuestion
+
+        def chosen(which: str) -> None:
+            if which == CORRECT:
+                self._window.open_place(WindowPlace.DESK)
+                self.open_desk().add(dropped.sources)
+            else:
+                self._window.open_place(WindowPlace.CONVERSATIONS)
+                self._window.set_place(Place.CHAT)
+                self._images.offer(dropped.images)
+
+        info = self.models.info
+        cannot = CANT_ASK_MODEL if info is not None and not info.can_chat else "" if dropped.images else CANT_ASK_PDF
+        question = DropQuestion(self._themes, len(dropped.sources), cannot, self._window)
+        question.chosen.connect(chosen)
+        question.open()
 
     # Settings and models
 

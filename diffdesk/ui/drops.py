@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QDragMoveEvent, QDropEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -17,11 +17,19 @@ from diffdesk.ui.theme import ThemeKeeper
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What was dropped: a model (its folder or GGUF file), images (files or PNG data), or text."""
+    """What was dropped: a model (its folder or GGUF file), images and other files with pages on them, or text.
+
+    Attributes:
+        images: files or PNG data, with the images of folders in their place; without PDF files.
+        sources: the same as it was dropped, folders and PDF files as they are.
+        at: where, in the window.
+    """
 
     model: Path | None = None
     images: tuple[Path | bytes, ...] = ()
+    sources: tuple[Path | bytes, ...] = ()
     text: str = ""
+    at: QPoint = field(default_factory=QPoint)
 
 
 def is_droppable(data: QMimeData) -> bool:
@@ -29,24 +37,25 @@ def is_droppable(data: QMimeData) -> bool:
     return data.hasImage() or any(url.isLocalFile() for url in data.urls()) or data.hasText()
 
 
-def sort_drop(data: QMimeData) -> Dropped:
+def sort_drop(data: QMimeData, at: QPoint) -> Dropped:
     """A GGUF file is a model, and so is a folder with one or with a config.json. Another folder stands for the images
     in it; other files are offered as they are, since whether they are images is not told by their names.
     """
     images: list[Path | bytes] = []
-    for one in offered_images(data):
+    sources = offered_images(data)
+    for one in sources:
         if isinstance(one, Path) and one.is_dir():
             inside = sorted(file for file in one.iterdir() if file.is_file())
             if any(file.name == "config.json" or _is_model(file) for file in inside):
-                return Dropped(model=one)
+                return Dropped(model=one, at=at)
             images.extend(file for file in inside if file.suffix.lower() in SUFFIXES)
         elif isinstance(one, Path) and _is_model(one):
-            return Dropped(model=one)
-        else:
+            return Dropped(model=one, at=at)
+        elif not isinstance(one, Path) or one.suffix.lower() != ".pdf":
             images.append(one)
-    if images:
-        return Dropped(images=tuple(images))
-    return Dropped(text=data.text() if data.hasText() and not data.hasUrls() else "")
+    if sources:
+        return Dropped(images=tuple(images), sources=tuple(sources), at=at)
+    return Dropped(text=data.text() if data.hasText() and not data.hasUrls() else "", at=at)
 
 
 def _is_model(file: Path) -> bool:
@@ -88,7 +97,7 @@ class DropSheet(QWidget):
         painter.setFont(self._themes.font(1.15, is_bold=True))
         below = self.rect().adjusted(px(24), middle.y() + px(8), -px(24), 0)
         flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap)
-        painter.drawText(below, flags, "Drop an image, some text, or a model")
+        painter.drawText(below, flags, "Drop images, PDF files, text, or a model")
         painter.end()
 
 
@@ -108,7 +117,7 @@ class DropTarget(QObject):
         if isinstance(event, QDropEvent) and kind == QEvent.Type.Drop:
             self.sheet.hide()
             event.acceptProposedAction()
-            self.dropped.emit(sort_drop(event.mimeData()))
+            self.dropped.emit(sort_drop(event.mimeData(), event.position().toPoint()))
             return True
         if isinstance(event, QDragMoveEvent) and (self.sheet.isVisible() or is_droppable(event.mimeData())):
             event.acceptProposedAction()

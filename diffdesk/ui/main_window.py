@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QKeyEvent,
@@ -63,6 +63,7 @@ class MainWindow(QMainWindow):
 
     place_requested = Signal(str)
     place_opened = Signal(str)
+    sources_dropped = Signal(object)  # Dropped: not on the composer
     sent = Signal(str, str, object)
     stop_requested = Signal()
     new_requested = Signal()
@@ -521,11 +522,17 @@ class MainWindow(QMainWindow):
     def _on_dropped(self, dropped: Dropped) -> None:
         if dropped.model is not None:
             self.model_chosen.emit(dropped.model)
-        elif dropped.images:
+        elif dropped.images and self._is_on_composer(dropped.at):
             self.images_offered.emit(list(dropped.images))
+        elif dropped.sources or (dropped.text and self.place is WindowPlace.DESK):
+            self.sources_dropped.emit(dropped)
         elif dropped.text:
             self.composer.edit.insertPlainText(dropped.text)
         self.activateWindow()
+
+    def _is_on_composer(self, at: QPoint) -> bool:
+        composer = self.composer
+        return composer.isVisible() and composer.rect().contains(composer.mapFrom(self, at))
 
     # --- Qt -------------------------------------------------------------------------------------------
 

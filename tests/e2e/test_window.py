@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from diffdesk.core.messages import MessageState, Role
@@ -58,13 +58,15 @@ def wait_for_answer(qtbot: QtBot, program: Program) -> MessageRow:
     return row
 
 
-def drop(program: Program, *paths: Path) -> None:
-    """Drop files on the window."""
+def drop(program: Program, *paths: Path, on: QWidget | None = None) -> None:
+    """Drop files on the composer, or on another part of the window."""
+    part = composer(program) if on is None else on
+    at = part.mapTo(program.window, part.rect().center())
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     action, button, modifiers = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    QApplication.sendEvent(program.window, QDragEnterEvent(QPoint(300, 300), action, mime, button, modifiers))
-    QApplication.sendEvent(program.window, QDropEvent(QPointF(300, 300), action, mime, button, modifiers))
+    QApplication.sendEvent(program.window, QDragEnterEvent(at, action, mime, button, modifiers))
+    QApplication.sendEvent(program.window, QDropEvent(QPointF(at), action, mime, button, modifiers))
 
 
 def rows(places: Places) -> list[MessageRow]:

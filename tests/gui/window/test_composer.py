@@ -7,11 +7,12 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QImage, QInputMethodEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from diffdesk.ui.composer import CHAT_HINT, READING, SENT_AS_TEXT
 from diffdesk.ui.composer_edit import MOST_LINES
+from diffdesk.ui.drops import Dropped
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.message_parts import label
 from diffdesk.ui.views import ImageView, Place
@@ -113,21 +114,39 @@ def test_pasted_files_are_offered_and_pasted_text_is_plain(window: MainWindow, t
     assert window.composer.text == "bold"
 
 
-def drop(window: MainWindow, data: QMimeData) -> None:
+def drop(window: MainWindow, data: QMimeData, on: QWidget | None = None) -> None:
+    """Drop something on the composer, or on another part of the window."""
+    part = on or window.composer
+    at = part.mapTo(window, part.rect().center())
     actions, buttons, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(QPoint(200, 200), actions, data, buttons, none)
+    enter = QDragEnterEvent(at, actions, data, buttons, none)
     QApplication.sendEvent(window, enter)
     assert enter.isAccepted()
-    QApplication.sendEvent(window, QDropEvent(QPointF(200, 200), actions, data, buttons, none))
+    QApplication.sendEvent(window, QDropEvent(QPointF(at), actions, data, buttons, none))
 
 
-def test_files_dropped_anywhere_are_offered(window: MainWindow, tmp_path: Path) -> None:
+def test_images_dropped_on_the_composer_are_offered(window: MainWindow, tmp_path: Path) -> None:
     offered, chosen = collect(window.images_offered), collect(window.model_chosen)
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(tmp_path / "x.jpg")), QUrl.fromLocalFile(str(tmp_path / "y.png"))])
     drop(window, data)
     assert offered == [([tmp_path / "x.jpg", tmp_path / "y.png"],)]
     assert chosen == []
+
+
+def test_what_is_dropped_elsewhere_is_asked_about(window: MainWindow, tmp_path: Path) -> None:
+    offered, dropped = collect(window.images_offered), collect(window.sources_dropped)
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    (scans / "a.png").touch()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(one)) for one in (scans, tmp_path / "b.pdf", tmp_path / "c.jpg")])
+    drop(window, data, window.centre.welcome)
+    assert offered == []
+    (found,) = [one[0] for one in dropped]
+    assert isinstance(found, Dropped)
+    assert found.sources == (scans, tmp_path / "b.pdf", tmp_path / "c.jpg")
+    assert found.images == (scans / "a.png", tmp_path / "c.jpg")
 
 
 def test_the_drop_sheet_shows_while_something_hovers(window: MainWindow) -> None:
