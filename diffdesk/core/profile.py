@@ -20,7 +20,7 @@ class ModelProfile:
     Attributes:
         name: for people; empty takes the folder's name.
         layout: of prompt and canvas.
-        slots: `ALIGNED` only: of the prompt, and positions of the canvas; see `core.lines`. The rest is for `ALIGNED`
+        slots: `ALIGNED` only: of the prompt, and positions of the canvas; see `core.lines`. The gates are for `ALIGNED`
             only, too.
         gate: probability from which a character of a text is changed.
         read_gate: the same for a text that a recogniser read: it errs less than the noise that the model was taught.
@@ -31,6 +31,8 @@ class ModelProfile:
             the recogniser had no idea; None asks for no such reading.
         can_chat: whether it answers questions.
         parameters: number of weights, 0 if unknown.
+        is_warm_started: `TURNS` only: whether canvases of a correction begin with the draft instead of noise. Off,
+            for noise is the published way, and nobody has measured on the real model what a draft gains.
     """
 
     name: str = ""
@@ -44,3 +46,4 @@ class ModelProfile:
     picture_gate: float | None = None
     can_chat: bool = True
     parameters: int = 0
+    is_warm_started: bool = False

@@ -17,6 +17,11 @@ _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 _TIFF_PHOTOMETRIC = 262
 _WHITE_IS_ZERO = 0
+_CLOCKWISE = {
+    90: Image.Transpose.ROTATE_270,  # Pillow counts the other way round
+    180: Image.Transpose.ROTATE_180,
+    270: Image.Transpose.ROTATE_90,
+}
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -32,6 +37,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
     rgb.info = {}
     rgb.getexif().clear()
     return rgb
+
+
+def turned_clockwise(image: Image.Image, degrees: int) -> Image.Image:
+    """The image turned by 0, 90, 180 or 270 degrees."""
+    return image.transpose(_CLOCKWISE[degrees]) if degrees else image
 
 
 def _flattened(image: Image.Image) -> Image.Image:

@@ -22,13 +22,9 @@ from diffdesk.core.messages import LinePicture
 from diffdesk.core.requests import ReadLine, ReadWord
 from diffdesk.documents.images import open_image
 from diffdesk.documents.line_pictures import line_picture, width_in_picture
+from diffdesk.documents.pixels import turned_clockwise
 
 _LEAST_COVERED = 0.8  # of a line's letters must belong to words whose places are known
-_CLOCKWISE = {
-    90: Image.Transpose.ROTATE_270,  # Pillow counts the other way round
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_90,
-}
 
 log = logging.getLogger(__name__)
 
@@ -176,8 +172,7 @@ class Pages:
         if self._open != (path, turned):
             self._open, self._pixels = (path, turned), None
             try:
-                page = open_image(path).convert("L")
-                self._pixels = np.asarray(page.transpose(_CLOCKWISE[turned]) if turned else page)
+                self._pixels = np.asarray(turned_clockwise(open_image(path).convert("L"), turned))
             except ImageError as error:
                 log.info("a page is gone: %s", error.title)
                 self.lost.append(path.name)
