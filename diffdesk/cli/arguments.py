@@ -42,6 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
         "folder", type=Path, metavar="DIR", help="page images with their true text beside them in NAME.gt.txt"
     )
     _add_model(correct)
+    correct.add_argument(
+        "--warm", action="store_true", help="a chat model's canvases begin with the draft, as the starter's always do"
+    )
     correct.add_argument("--by-page", action="store_true", help="figures of each page as well")
     correct.add_argument("--json", action="store_true", help="print one JSON object")
     window = bench.add_parser("window", help="the window's start and its smoothness at 190 drafts a second")

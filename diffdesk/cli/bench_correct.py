@@ -12,9 +12,9 @@ from diffdesk.cli.model import model_asked_for
 from diffdesk.cli.progress import show_progress
 from diffdesk.core.errors import UserError
 from diffdesk.documents.recogniser import Recogniser
+from diffdesk.services.models import name_of
 from diffdesk.services.page_figures import PageFigures, PageResult, page_figures_of
-from diffdesk.services.page_measure import TruePage, measure_page, read_pages
-from diffdesk.services.starter_measure import StarterBench, open_bench
+from diffdesk.services.page_measure import PageBench, TruePage, measure_page, open_page_bench, read_pages
 
 _WIDTH = 26  # of a name
 _HEAD = (
@@ -29,7 +29,7 @@ def bench_correct(arguments: argparse.Namespace) -> int:
     """Measure the pages of a folder and print their figures; returns the exit code, 1 if a page can't be read."""
     folder: Path = arguments.folder
     pages = read_pages(folder)
-    bench = open_bench(model_asked_for(arguments))
+    bench = open_page_bench(model_asked_for(arguments), is_warm=arguments.warm)
     recogniser = Recogniser()
     found: dict[str, dict[str, PageResult]] = {}
     failed: dict[str, UserError] = {}
@@ -40,7 +40,7 @@ def bench_correct(arguments: argparse.Namespace) -> int:
                 found[name] = results
         able = bench.denoiser.capabilities
         model = {
-            "name": bench.profile.name,
+            "name": bench.profile.name or name_of(arguments.model),
             "backend": able.backend,
             "device": able.device,
             "precision": able.precision,
@@ -60,7 +60,7 @@ def bench_correct(arguments: argparse.Namespace) -> int:
 
 
 def _measured(
-    bench: StarterBench,
+    bench: PageBench,
     recogniser: Recogniser,
     folder: Path,
     named: tuple[str, Sequence[TruePage]],

@@ -9,18 +9,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diffdesk.core.certainty import HeldTokens
 from diffdesk.core.channels import ChannelParser, answer_state
 from diffdesk.core.denoiser import Denoiser, Prompt, Tokenizer
 from diffdesk.core.denoising import CanvasOutcome, CanvasStart, denoise
 from diffdesk.core.errors import Cancelled, UserError
 from diffdesk.core.events import Finished, FinishReason, Prefilled, RunEvent, RunStats
 from diffdesk.core.sampler import Draws, SamplerSettings
-from diffdesk.core.trace import CanvasClosed
+from diffdesk.core.trace import CanvasClosed, Region
 
 HELD = 0.5  # mean probability from which a token of a stopped canvas counts as text
 
@@ -38,6 +39,8 @@ class Job:
         canvases: room for the answer.
         canvas_length: positions in a canvas.
         patience: canvases in a row that may end unsettled before the run gives up; 0 never gives up.
+        start: how the first canvas begins; None for noise. Its numbers don't count, and where it has noise, that is
+            `Draws(seed).noise(canvas_length)`: what is drawn later in the run is then independent of it.
     """
 
     prompt: Prompt
@@ -46,6 +49,7 @@ class Job:
     canvases: int
     canvas_length: int
     patience: int = 2
+    start: CanvasStart | None = None
 
 
 class _AnswerView:
@@ -113,16 +117,18 @@ def generate(
     job: Job,
     report: Callable[[Prefilled], None],
     is_cancelled: Callable[[], bool],
+    held: HeldTokens | None = None,
 ) -> Iterator[RunEvent]:
     """Run a job. `report` is called while the prompt is read; every other event is yielded, `Finished` last and once.
 
+    `held`, where given, takes the answer's tokens with the evidence for them, canvas by canvas.
     Errors that the user can act on end the run as `FAILED`; anything else is a bug and is raised.
     """
     tally = Tally(job.seed, prompt_tokens=len(job.prompt.ids))
     parser = ChannelParser.for_tokenizer(denoiser.tokenizer, denoiser.defaults.end_ids)
     try:
         yield _prefill(denoiser, job, tally, report, is_cancelled)
-        reason = yield from _canvases(denoiser, job, tally, parser, is_cancelled)
+        reason = yield from _canvases(denoiser, job, tally, parser, is_cancelled, held)
     except Cancelled:
         reason = FinishReason.CANCELLED
     except UserError as error:
@@ -151,17 +157,29 @@ def _prefill(
 
 
 def _canvases(
-    denoiser: Denoiser, job: Job, tally: Tally, parser: ChannelParser, is_cancelled: Callable[[], bool]
+    denoiser: Denoiser,
+    job: Job,
+    tally: Tally,
+    parser: ChannelParser,
+    is_cancelled: Callable[[], bool],
+    held: HeldTokens | None,
 ) -> Generator[RunEvent, None, FinishReason]:
     draws = Draws(job.seed, denoiser.tokenizer.vocab_size)
     view = _AnswerView(denoiser.tokenizer, parser)
     unsettled_in_a_row = 0
     for index in range(job.canvases):
         start = CanvasStart(index, job.canvases, draws.noise(job.canvas_length))
+        if job.start is not None and not index:
+            start = replace(job.start, index=index, of=job.canvases)
         outcome = yield from denoise(denoiser, start, job.settings, draws, view, is_cancelled)
         tally.count(outcome)
         # Of a stopped canvas only what the model held to is kept: the rest is noise, no text.
-        parser.commit(outcome.ids[outcome.evidence >= HELD] if outcome.is_cancelled else outcome.ids)
+        is_kept = outcome.evidence >= HELD if outcome.is_cancelled else np.ones(outcome.ids.shape, np.bool_)
+        ids, evidence = outcome.ids[is_kept], outcome.evidence[is_kept]
+        if held is not None:
+            is_answer = parser.regions(ids) == Region.ANSWER
+            held.take(ids[is_answer], evidence[is_answer])
+        parser.commit(ids)
         tally.answer_tokens = len(parser.answer_ids) + len(parser.thought_ids)
         if outcome.is_cancelled:
             return FinishReason.CANCELLED

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from diffdesk.core.proposals import HELD_SHARE
+
 
 class Layout(StrEnum):
     """How prompt and canvas are laid out."""
@@ -20,7 +22,7 @@ class ModelProfile:
     Attributes:
         name: for people; empty takes the folder's name.
         layout: of prompt and canvas.
-        slots: `ALIGNED` only: of the prompt, and positions of the canvas; see `core.lines`. The rest is for `ALIGNED`
+        slots: `ALIGNED` only: of the prompt, and positions of the canvas; see `core.lines`. The gates are for `ALIGNED`
             only, too.
         gate: probability from which a character of a text is changed.
         read_gate: the same for a text that a recogniser read: it errs less than the noise that the model was taught.
@@ -33,6 +35,8 @@ class ModelProfile:
             model that rewrites so much of a line is guessing.
         can_chat: whether it answers questions.
         parameters: number of weights, 0 if unknown.
+        is_warm_started: `TURNS` only: whether canvases of a correction begin with the draft instead of noise. Off,
+            for noise is the published way, and nobody has measured on the real model what a draft gains.
     """
 
     name: str = ""
@@ -44,6 +48,7 @@ class ModelProfile:
     sure: float = 2.0
     sure_gate: float = 0.97
     picture_gate: float | None = None
-    held_share: float = 0.3
+    held_share: float = HELD_SHARE
     can_chat: bool = True
     parameters: int = 0
+    is_warm_started: bool = False

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+HELD_SHARE = 0.3
+"""The usual share of a line's characters from which its changes are left to the user."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -75,7 +78,7 @@ def made_text(draft: str, proposals: Sequence[Proposal]) -> str:
     return "".join([*pieces, draft[done:]])
 
 
-def with_lines_held(draft: str, proposals: Sequence[Proposal], share: float) -> tuple[Proposal, ...]:
+def with_lines_held(draft: str, proposals: Sequence[Proposal], share: float = HELD_SHARE) -> tuple[Proposal, ...]:
     """The proposals, with none made in a line of which more than `share` of the characters would change."""
     held: set[int] = set()
     start = 0

@@ -62,6 +62,7 @@ def _parsed(text: str, place: str, remedy: str) -> ModelProfile:
             held_share=float(data.get("held_share", usual.held_share)),
             can_chat=bool(data.get("can_chat", usual.can_chat)),
             parameters=int(data.get("parameters", usual.parameters)),
+            is_warm_started=bool(data.get("is_warm_started", usual.is_warm_started)),
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _broken(place, remedy, error) from error

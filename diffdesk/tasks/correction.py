@@ -1,35 +1,52 @@
 """Correction by an ordinary chat model: the draft goes in piece by piece with an instruction, the answer is the text.
 
-Knows nothing of images' contents: where a model can see, the images of the message go along with its first piece.
+Each piece is compared with what the model wrote for it. Of a draft that a recogniser read only those changes are made
+that the guard lets through; a draft that was typed is taken as it was answered. Where a model can see and the page is
+at hand, each piece goes with the part of the page that it stands in.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Generator, Iterator
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from diffdesk.core.certainty import HeldTokens
 from diffdesk.core.denoiser import Denoiser
 from diffdesk.core.errors import Cancelled, UserError
 from diffdesk.core.events import Finished, FinishReason, Prefilled, RunEvent
 from diffdesk.core.generation import Job, Tally, generate
-from diffdesk.core.messages import Message, Role
+from diffdesk.core.messages import ImageRef, Message, Role
+from diffdesk.core.proposals import Doubt, Proposal, made_text
 from diffdesk.core.requests import RunRequest
 from diffdesk.core.sampler import SamplerSettings
 from diffdesk.core.trace import CanvasClosed, CanvasOpened, StepDelta
 from diffdesk.tasks.chat import build_prompt, fitting_canvases
+from diffdesk.tasks.draft_pieces import Piece, pieces_of
+from diffdesk.tasks.draft_start import draft_start
+from diffdesk.tasks.page_bands import BandPictures
+from diffdesk.tasks.turn_proposals import (
+    Answer,
+    doubts_of,
+    has_little_to_do,
+    moved,
+    moved_doubts,
+    read_proposals,
+    turns_guard,
+    typed_proposals,
+)
 
 INSTRUCTION = (
     "You correct text that was read from an image by a machine. Repair letters that were misread, words that were "
     "split or joined, and missing or doubled characters. Keep the wording, the spelling of its time, names, numbers "
-    "and line breaks. Answer with the corrected text only."
+    "and line breaks. Where nothing is wrong, repeat the text as it is. Answer with the corrected text only."
 )
+LOOK = "The image shows the place where the text stands. Where the two differ, the image is right."
 _TOKENS_A_PIECE = 0.6  # share of a canvas that a piece of the draft may fill, so that its correction fits one canvas
 _LENGTHS = (32, 64, 128, 256)  # of canvases, where work is to be saved
 _GROWTH = 1.25  # a correction may have so many times the draft's tokens …
 _ENDING = 8  # … and every answer these for the end of the turn
-_PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
 
 
 def correct_in_turns(
@@ -39,83 +56,155 @@ def correct_in_turns(
     seed: int,
     report: Callable[[Prefilled], None],
     is_cancelled: Callable[[], bool],
+    *,
+    is_warm: bool = False,
 ) -> Iterator[RunEvent]:
-    """Correct the last message's text; ends in one `Finished`. Pieces that were not reached stay as drafted."""
+    """Correct the last message's text; ends in one `Finished`. Pieces that were not reached stay as drafted.
+
+    `is_warm` begins canvases with the draft, see `ModelProfile.is_warm_started`.
+    """
     message = request.messages[-1]
     most = int(denoiser.capabilities.canvas_length * _TOKENS_A_PIECE)
-    pieces = split_text(message.text, lambda text: len(denoiser.tokenizer.encode(text)) <= most)
-    work = _Pieces(denoiser, request, settings, pieces, Tally(seed))
-    reason, error = FinishReason.END_TOKEN, None
-    try:
-        reason = yield from work.run(report, is_cancelled)
-    except Cancelled:
-        reason = FinishReason.CANCELLED
-    except UserError as failure:
-        reason, error = FinishReason.FAILED, failure
-    yield Finished(reason, work.tally.stats(), work.text(), error=error)
+    pieces = pieces_of(request, lambda text: len(denoiser.tokenizer.encode(text)) <= most)
+    with tempfile.TemporaryDirectory(prefix="diffdesk-page-") as folder:
+        pictures = BandPictures(Path(folder), {image.path: image for image in message.images})
+        asking = _Asking(denoiser, settings, seed, pictures, is_warm=is_warm)
+        work = _Pieces(asking, message.text, pieces, is_read=bool(request.read_lines))
+        reason, error = FinishReason.END_TOKEN, None
+        try:
+            reason = yield from work.run(report, is_cancelled)
+        except Cancelled:
+            reason = FinishReason.CANCELLED
+        except UserError as failure:
+            reason, error = FinishReason.FAILED, failure
+    yield Finished(
+        reason,
+        work.tally.stats(),
+        made_text(message.text, work.proposals),
+        notes=(*_lost_in_words(pictures.lost), *work.notes()),
+        error=error,
+        proposals=tuple(work.proposals),
+        doubts=tuple(work.doubts),
+    )
+
+
+class _Asking:
+    """How a piece is asked of the model."""
+
+    def __init__(
+        self, denoiser: Denoiser, settings: SamplerSettings, seed: int, pictures: BandPictures, *, is_warm: bool
+    ) -> None:
+        self.denoiser = denoiser
+        self.seed = seed
+        self._settings = settings
+        self._pictures = pictures
+        self._is_warm = is_warm
+
+    def job(self, piece: Piece) -> Job:
+        """The run for a piece; raises `PromptError` where it doesn't fit, or has an image that can't be seen."""
+        images = self._images(piece)
+        system = f"{INSTRUCTION} {LOOK}" if images else INSTRUCTION
+        turn = Message(Role.USER, piece.text, images)
+        prompt = build_prompt(self.denoiser, [turn], system=system, thinking=False)
+        canvases = fitting_canvases(self.denoiser, len(prompt.ids), 2)
+        length = self.denoiser.capabilities.canvas_length
+        if self._settings.refresh > 1:
+            length = fitting_length(len(self.denoiser.tokenizer.encode(piece.text)), length)
+        start = draft_start(self.denoiser, piece.text, piece.confidence, length, self.seed) if self._is_warm else None
+        return Job(prompt, self._settings, self.seed, canvases, length, start=start)
+
+    def _images(self, piece: Piece) -> tuple[ImageRef, ...]:
+        picture = self._pictures.picture(piece.band) if piece.band else None
+        return piece.images if picture is None else (picture,)
 
 
 class _Pieces:
-    """One correction as it goes, piece after piece, each a run of its own."""
+    """One correction as it goes, piece after piece, each a run of its own.
 
-    def __init__(
-        self,
-        denoiser: Denoiser,
-        request: RunRequest,
-        settings: SamplerSettings,
-        pieces: tuple[tuple[str, str], ...],
-        tally: Tally,
-    ) -> None:
-        self.tally = tally
-        self._denoiser = denoiser
-        self._request = request
-        self._settings = settings
+    Attributes:
+        tally: of all pieces.
+        proposals, doubts: of those that are done, at their places in the draft.
+    """
+
+    def __init__(self, asking: _Asking, draft: str, pieces: tuple[Piece, ...], *, is_read: bool) -> None:
+        self.tally = Tally(asking.seed)
+        self.proposals: list[Proposal] = []
+        self.doubts: list[Doubt] = []
+        self._asking = asking
+        self._draft = draft
         self._pieces = pieces
-        self._done: list[str] = []
+        self._is_read = is_read
+        self._guard = turns_guard(draft)
+        self._refused = 0
 
-    def text(self) -> str:
-        """Corrected as far as the work has come, then the draft."""
-        return "".join(self._done) + "".join(text + gap for text, gap in self._pieces[len(self._done) :])
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know."""
+        if not self._refused:
+            return ()
+        if len(self._pieces) == 1:
+            return ("The model's answer was no correction of the text, so the text stays as it was.",)
+        where = f"{self._refused} of {len(self._pieces)} parts"
+        return (f"In {where} of the text the model's answer was no correction of it, so they stay as they were.",)
 
     def run(
         self, report: Callable[[Prefilled], None], is_cancelled: Callable[[], bool]
     ) -> Generator[RunEvent, None, FinishReason]:
         """Work through the pieces; returns why it ended."""
-        for index, (text, gap) in enumerate(self._pieces):
-            job = self._job(text, is_first=index == 0)
-            finished = None
-            for event in generate(self._denoiser, job, report, is_cancelled):
+        for index, piece in enumerate(self._pieces):
+            if not piece.text:
+                continue
+            before = made_text(self._draft[: piece.start], self.proposals)
+            job, held = self._asking.job(piece), HeldTokens()
+            closed: CanvasClosed | None = None
+            finished: Finished | None = None
+            for event in generate(self._asking.denoiser, job, report, is_cancelled, held):
+                if closed is not None and not isinstance(event, Finished):
+                    yield closed
+                    closed = None
                 if isinstance(event, Finished):
                     finished = event
+                elif isinstance(event, CanvasClosed):
+                    closed = self._closed(event, index, job.canvases, before)
                 else:
                     yield self._renumbered(event, index, job.canvases)
-            if finished is None or finished.error is not None:
-                raise finished.error if finished and finished.error else Cancelled
-            self._count(finished)
-            if finished.reason is FinishReason.CANCELLED:
+            is_whole = finished is not None and self._take(piece, finished, held)
+            if closed is not None:  # the piece's last canvas is shown with what is made of the answer
+                text = made_text(self._draft[: piece.end], self.proposals) if is_whole else closed.answer
+                yield replace(closed, answer=text)
+            if finished is not None and finished.error is not None:
+                raise finished.error
+            if not is_whole:
                 return FinishReason.CANCELLED
-            self._done.append((finished.answer.strip() or text) + gap)
         return FinishReason.END_TOKEN
 
-    def _job(self, text: str, *, is_first: bool) -> Job:
-        message = self._request.messages[-1]
-        turn = Message(Role.USER, text, message.images if is_first else ())
-        prompt = build_prompt(self._denoiser, [turn], system=INSTRUCTION, thinking=False)
-        canvases = fitting_canvases(self._denoiser, len(prompt.ids), 2)
-        length = self._denoiser.capabilities.canvas_length
-        if self._settings.refresh > 1:
-            length = fitting_length(len(self._denoiser.tokenizer.encode(text)), length)
-        return Job(prompt, self._settings, self.tally.seed, canvases, length)
+    def _take(self, piece: Piece, finished: Finished, held: HeldTokens) -> bool:
+        """Count a piece's run and keep what it proposes; False if it did not come to its end."""
+        self._count(finished)
+        if finished.error is not None or finished.reason is FinishReason.CANCELLED:
+            return False
+        answer = Answer(finished.answer, held.certainty(self._asking.denoiser.tokenizer)).stripped()
+        # An answer that has used up its room lacks what stands at the end of the draft.
+        if finished.reason is not FinishReason.END_TOKEN or has_little_to_do(piece.text, answer.text):
+            self._refused += 1
+            return True
+        if self._is_read:
+            found = read_proposals(piece.text, answer, piece.confidence, self._guard)
+        else:
+            found = typed_proposals(piece.text, answer)
+        self.proposals += moved(found, piece.start)
+        self.doubts += moved_doubts(doubts_of(piece.text, answer), piece.start)
+        return True
+
+    def _closed(self, event: CanvasClosed, piece: int, room: int, before: str) -> CanvasClosed:
+        """A canvas is committed after the text `before` its piece."""
+        return replace(event, canvas=piece * room + event.canvas, answer=before + event.answer)
 
     def _renumbered(self, event: RunEvent, piece: int, room: int) -> RunEvent:
-        """Canvases are counted over the whole text, and what is committed includes the earlier pieces."""
+        """Canvases are counted over the whole text."""
         if isinstance(event, CanvasOpened):
             return replace(event, canvas=piece * room + event.canvas, canvases=len(self._pieces) * room)
         if isinstance(event, StepDelta):
             return replace(event, canvas=piece * room + event.canvas)
-        if isinstance(event, CanvasClosed):
-            answer = "".join(self._done) + event.answer
-            return replace(event, canvas=piece * room + event.canvas, answer=answer)
         return event
 
     def _count(self, finished: Finished) -> None:
@@ -137,33 +226,8 @@ def fitting_length(tokens: int, most: int, growth: float = _GROWTH) -> int:
     return next((length for length in _LENGTHS if needed <= length < most), most)
 
 
-def split_text(text: str, fits: Callable[[str], bool]) -> tuple[tuple[str, str], ...]:
-    """(piece, gap) pairs that join to `text`: paragraphs put together while they fit, long ones cut at sentences.
-
-    A single sentence that doesn't fit stays whole: it takes a second canvas rather than lose its sense.
-    """
-    units = _units(text, _PARAGRAPH)
-    fine: list[tuple[str, str]] = []
-    for unit, gap in units:
-        parts = [(unit, gap)] if fits(unit) else _units(unit, _SENTENCE)
-        fine.extend(parts[:-1])
-        fine.append((parts[-1][0], parts[-1][1] or gap))
-    joined: list[tuple[str, str]] = []
-    for unit, gap in fine:
-        if joined and fits(joined[-1][0] + joined[-1][1] + unit):
-            joined[-1] = (joined[-1][0] + joined[-1][1] + unit, gap)
-        else:
-            joined.append((unit, gap))
-    return tuple(joined)
-
-
-def _units(text: str, separator: re.Pattern[str]) -> list[tuple[str, str]]:
-    units: list[tuple[str, str]] = []
-    start = 0
-    for match in separator.finditer(text):
-        if match.end() == match.start():
-            continue
-        units.append((text[start : match.start()], match.group()))
-        start = match.end()
-    units.append((text[start:], ""))
-    return units
+def _lost_in_words(names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    them = " and ".join(dict.fromkeys(names))
+    return (f"{them} can't be opened any more, so what was read from it was corrected without looking at it.",)

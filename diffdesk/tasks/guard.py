@@ -6,6 +6,7 @@ Knows nothing of models and canvases.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ LINE_END = "\n"
 _NUMBER = re.compile(r"\S*\d\S*")
 _NUMBERING = re.compile(r"(?<!\S)\d+[.,:;)\]]+\S?")
 _LINE = re.compile(r"[^\n]+")
+_WORD = re.compile(r"\S+")
+_SENTENCE_ENDS = ".!?:"
+_AROUND_WORDS = "\"'“”„‘’«»()[]*_"
 _MOSTLY_FIGURES = 0.6  # share of letters below which a line is figures and signs for the most part
 _TOO_FEW = 5  # letters: a line with fewer says nothing
 _STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u201a": "'"})
@@ -41,6 +45,7 @@ class Guard:
         sure_gate: probability that a change inside such a word needs.
         figures_gate: probability that a change in such a line needs.
         marks_gate: probability that a change of punctuation alone needs: a speck on paper looks like a point.
+        names_gate: probability that a change inside a name or a code needs, see `looks_like_name`.
         straightens: new quotation marks and apostrophes are written straight, as most in the draft are.
     """
 
@@ -51,6 +56,7 @@ class Guard:
     sure_gate: float = 0.97
     figures_gate: float = 0.97
     marks_gate: float = 0.0
+    names_gate: float = 0.0
     straightens: bool = False
 
     def written(self, piece: str, original: str) -> str:
@@ -77,6 +83,10 @@ class Guard:
         needed = np.full(len(draft), self.gate, np.float32)
         if confidence is not None:
             needed[confidence >= self.sure] = max(self.gate, self.sure_gate)
+        if self.names_gate > self.gate:
+            for start, end in _names(draft):
+                inside = needed[start:end]
+                np.maximum(inside, self.names_gate, out=inside)
         if self.protects_figures or self.protects_numbers:
             for line in _LINE.finditer(draft):
                 if _says_little(line[0]):
@@ -92,6 +102,29 @@ class Guard:
                     needed[start:end] = np.inf
         needed[[character == LINE_END for character in draft]] = np.inf
         return needed
+
+
+def looks_like_name(word: str, before: str) -> bool:
+    """Whether a word may be a name or a code: capitals inside, or at its start where no sentence begins.
+
+    `before` is the word that stands before it, empty where there is none. German nouns count as well: a dictionary
+    would tell them from names, capitals can't.
+    """
+    bare = word.strip(_AROUND_WORDS)
+    if any(character.isupper() for character in bare[1:]):
+        return True
+    begins = not before or before.rstrip(_AROUND_WORDS).endswith(tuple(_SENTENCE_ENDS))
+    return bare[:1].isupper() and len(bare) > 1 and not begins
+
+
+def _names(draft: str) -> Iterator[tuple[int, int]]:
+    before, end = "", 0
+    for found in _WORD.finditer(draft):
+        if draft.count(LINE_END, end, found.start()) > 1:
+            before = ""  # a paragraph begins
+        if looks_like_name(found[0], before):
+            yield found.span()
+        before, end = found[0], found.end()
 
 
 def _says_little(line: str) -> bool:

@@ -48,7 +48,8 @@ def run_task(
     if request.task is TaskKind.REWRITE and not is_correction(request.instruction):
         return iter((_declined(starter.CANT_REWRITE, text),))
     if profile.layout is not Layout.ALIGNED:
-        return correct_in_turns(denoiser, request, settings, seed, report, is_cancelled)
+        is_warm = profile.is_warm_started
+        return correct_in_turns(denoiser, request, settings, seed, report, is_cancelled, is_warm=is_warm)
     if request.messages[-1].images:
         return iter((_declined(starter.CANT_LOOK, text),))
     if not starter.is_english(text):

@@ -10,7 +10,8 @@ from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import RunRequest, TaskKind
 from diffdesk.core.sampler import SamplerSettings
 from diffdesk.core.trace import CanvasOpened
-from diffdesk.tasks.correction import correct_in_turns, fitting_length, split_text
+from diffdesk.tasks.correction import correct_in_turns, fitting_length
+from diffdesk.tasks.draft_pieces import split_text
 from tests.unit.core.table_model import TableDenoiser
 
 
@@ -46,8 +47,7 @@ def test_a_canvas_that_is_as_long_as_it_has_to_be_is_asked_for_where_work_is_to_
         denoiser = TableDenoiser(["a cat<turn|>"], 256)
         message = Message(Role.USER, "a cot")
         settings = SamplerSettings.resolve(GenerationParameters(refresh=refresh), denoiser.defaults)
-        events = correct_in_turns(
-            denoiser, RunRequest(TaskKind.CORRECT, (message,)), settings, 1, lambda _event: None, lambda: False
-        )
+        request = RunRequest(TaskKind.CORRECT, (message,))
+        events = correct_in_turns(denoiser, request, settings, 1, lambda _event: None, lambda: False)
         opened = next(event for event in events if isinstance(event, CanvasOpened))
         assert len(opened.ids) == length
