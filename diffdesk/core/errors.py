@@ -8,6 +8,7 @@
     │   ├── SettingError          a setting's value is out of its range
     │   ├── StoreError            the place where conversations are kept can't be used
     │   ├── RecogniserError       the text recogniser failed
+    │   ├── ExportError           a corrected document can't be written
     │   └── EngineError           the engine process died, ran out of memory or doesn't answer
     └── ProtocolError             the two ends of a pipe disagree: a bug
     Cancelled                     neither an error nor a success; never shown
@@ -108,6 +109,12 @@ class RecogniserError(UserError):
     """The text recogniser failed."""
 
     kind = "recogniser"
+
+
+class ExportError(UserError):
+    """A corrected document can't be written."""
+
+    kind = "export"
 
 
 class EngineError(UserError):
