@@ -29,6 +29,7 @@ from diffdesk.documents.exports.gaps import (
     union,
     words_in,
 )
+from diffdesk.documents.exports.line_words import has_all_words, word_spans
 from diffdesk.documents.recognised_page import Box, RecognisedLine, RecognisedPage, RecognisedWord
 
 _DECIDED = 1.0  # the confidence of a word that somebody changed or accepted
@@ -48,8 +49,13 @@ def placed(page: RecognisedPage, text: str) -> RecognisedPage:
     """
     if page.width < 1 or page.height < 1:
         return page_of_text(text)
-    known = replace(page, lines=tuple(_with_words(line) for line in page.lines))
+    known = with_all_words(page)
     return known if text == page.text else _Placing(known, text).page()
+
+
+def with_all_words(page: RecognisedPage) -> RecognisedPage:
+    """The page with all words of its lines: those of a line that lacks some are spread over its box."""
+    return replace(page, lines=tuple(_with_words(line) for line in page.lines))
 
 
 def page_of_text(text: str) -> RecognisedPage:
@@ -264,24 +270,7 @@ def _sources(line: _FinalLine) -> set[int]:
 
 
 def _with_words(line: RecognisedLine) -> RecognisedLine:
-    """The line with all of its words; spread over its box if those it has are not its text."""
-    is_complete = len(_spans(line)) == len(line.words) and (line.words or not line.text.strip())
-    if is_complete:
-        return line
-    return replace(line, words=_spread(line, words_in(line.text)))
-
-
-def _spans(line: RecognisedLine) -> list[tuple[int, int]]:
-    """Where the words of a line stand in its text; fewer than it has where they are not all of its text."""
-    spans: list[tuple[int, int]] = []
-    at = 0
-    for word in line.words:
-        start = line.text.find(word.text, at)
-        if start < 0 or not word.text or line.text[at:start].strip():
-            return []
-        at = start + len(word.text)
-        spans.append((start, at))
-    return [] if line.text[at:].strip() else spans
+    return line if has_all_words(line) else replace(line, words=_spread(line, words_in(line.text)))
 
 
 def _spread(line: RecognisedLine, spans: Sequence[tuple[int, int]]) -> tuple[RecognisedWord, ...]:
@@ -296,7 +285,7 @@ def _units(page: RecognisedPage) -> Iterator[_Unit]:
         if number:
             at += 2 if line.block != block else 1
         block = line.block
-        for word, (start, end) in zip(line.words, _spans(line), strict=True):
+        for word, (start, end) in zip(line.words, word_spans(line), strict=True):
             yield _Unit(at + start, at + end, number, word)
         at += len(line.text)
 
