@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from diffdesk.documents.page_source import PageSource
+from diffdesk.documents.page_source import PageKind, PageSource
 from diffdesk.documents.recognised_page import RecognisedPage
 
 Decision = Literal["made", "accepted", "rejected", "edited", "offered", "held"]
@@ -77,7 +77,8 @@ class ExportPage:
         name: for people.
         source: where it comes from; None for a text that was dropped.
         image: its image, to which the boxes refer once it is turned clockwise by ``page.turned``; a photo that
-            its camera marked as turned may be given as it is. None for a text that was dropped.
+            its camera marked as turned may be given as it is. None for a text that was dropped; a page of a PDF may
+            do without.
         differences: for the table of them.
     """
 
@@ -86,3 +87,15 @@ class ExportPage:
     source: PageSource | None = None
     image: Path | None = None
     differences: tuple[ExportedDifference, ...] = ()
+
+    @property
+    def has_places(self) -> bool:
+        """Whether its words have places on an image or a page of a PDF; those of a dropped text have none."""
+        has_page = self.image is not None or (self.source is not None and self.source.kind is PageKind.PDF)
+        return has_page and self.page.width > 0 and self.page.height > 0
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file it comes from, for formats that name it."""
+        path = self.source.path if self.source is not None else self.image
+        return path.name if path is not None else self.name

@@ -44,9 +44,8 @@ def write_hocr(pages: Iterable[ExportPage], part: Path, title: str) -> None:
 
 def _page(one: ExportPage, number: int) -> ET.Element:
     page = one.page
-    image = one.image.name if one.image is not None else one.name
     facts = [
-        f'image "{_quoted(image)}"',
+        f'image "{_quoted(one.file_name)}"',
         f"bbox 0 0 {page.width} {page.height}",
         f"ppageno {one.source.number if one.source is not None and one.source.of > 1 else number - 1}",
     ]
