@@ -9,6 +9,7 @@
     │   ├── StoreError            the place where conversations are kept can't be used
     │   ├── TableError            a table can't be read or written
     │   ├── RecogniserError       the text recogniser failed
+    │   ├── ExportError           a corrected document can't be written
     │   └── EngineError           the engine process died, ran out of memory or doesn't answer
     └── ProtocolError             the two ends of a pipe disagree: a bug
     Cancelled                     neither an error nor a success; never shown
@@ -115,6 +116,12 @@ class RecogniserError(UserError):
     """The text recogniser failed."""
 
     kind = "recogniser"
+
+
+class ExportError(UserError):
+    """A corrected document can't be written."""
+
+    kind = "export"
 
 
 class EngineError(UserError):

@@ -93,6 +93,11 @@ def _least(characters: int) -> int:
     return _LEAST_WITH_DRAFT if characters else _LEAST_ALONE
 
 
+def character_widths(text: str) -> NDArray[np.float64]:
+    """float64[len(text)]: how wide each character is in ordinary print, in hundredths of the font size."""
+    return np.array([_WIDTHS.get(one, _WIDTH_OTHERWISE) for one in text], np.float64)
+
+
 def spread(words: Sequence[tuple[str, float, float]], text: str) -> NDArray[np.float32]:
     """float32[len(text)]: where each character of a line stands, from its words' left and right edges.
 
@@ -107,7 +112,7 @@ def spread(words: Sequence[tuple[str, float, float]], text: str) -> NDArray[np.f
     at = 0
     for word, left, right in words:
         start = text.index(word, at)
-        widths = np.array([_WIDTHS.get(one, _WIDTH_OTHERWISE) for one in word], np.float64)
+        widths = character_widths(word)
         ends = np.cumsum(widths)
         centres[start : start + len(word)] = left + (right - left) * (ends - widths / 2) / ends[-1]
         at = start + len(word)
