@@ -28,7 +28,7 @@ SIGNS = {
 
 
 def state_colour(theme: Theme, state: PageState) -> str:
-    """The colour of a state; its sign and its word say the same."""
+    """The colour of a state's sign; its form and its word say the same."""
     return {
         PageState.WAITING: theme.text_muted,
         PageState.READING: theme.thought,
@@ -37,6 +37,11 @@ def state_colour(theme: Theme, state: PageState) -> str:
         PageState.REVIEWED: theme.ok,
         PageState.FAILED: theme.danger,
     }[state]
+
+
+def word_colour(theme: Theme, state: PageState) -> str:
+    """The colour of a state's word: what waits for the user stands out, on whatever accent the desktop has."""
+    return theme.text if state is PageState.READY else state_colour(theme, state)
 
 
 class QueueDelegate(QStyledItemDelegate):
@@ -151,7 +156,7 @@ class QueueDelegate(QStyledItemDelegate):
         sign = pixmap(SIGNS[row.state], colour, side, painter.device().devicePixelRatioF())
         painter.drawPixmap(below.left(), below.center().y() - side // 2 + 1, sign)
         painter.setFont(small)
-        painter.setPen(QColor(colour))
+        painter.setPen(QColor(word_colour(theme, row.state)))
         metrics = QFontMetrics(small)
         note = note_of(row)
         state = note if row.state is PageState.FAILED and note else words.STATE_WORDS[row.state]
