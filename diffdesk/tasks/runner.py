@@ -15,6 +15,7 @@ from diffdesk.tasks import starter
 from diffdesk.tasks.aligned_correction import Draft, Guards, correct_aligned
 from diffdesk.tasks.chat import chat
 from diffdesk.tasks.correction import correct_in_turns
+from diffdesk.tasks.editing import edit_aligned, edit_in_turns
 
 
 def run_task(
@@ -24,7 +25,7 @@ def run_task(
     report: Callable[[Prefilled], None],
     is_cancelled: Callable[[], bool],
 ) -> Iterator[RunEvent]:
-    """Run a request on a loaded model. Raises `PromptError` for an empty request, `SettingError` for bad settings."""
+    """Run a request on a loaded model. Raises `PromptError` for a bad request, `SettingError` for bad settings."""
     if not request.messages or not (request.messages[-1].text.strip() or request.messages[-1].images):
         raise PromptError(
             "There is nothing to send",
@@ -40,6 +41,8 @@ def run_task(
         if not profile.can_chat:
             return iter((_declined(starter.CANT_CHAT, ""),))
         return chat(denoiser, request, settings, seed, report, is_cancelled)
+    if request.task is TaskKind.EDIT:
+        return _edit(denoiser, profile, request, settings, seed, report=report, is_cancelled=is_cancelled)
     text = request.messages[-1].text
     if profile.layout is not Layout.ALIGNED:
         return correct_in_turns(denoiser, request, settings, seed, report, is_cancelled)
@@ -50,6 +53,26 @@ def run_task(
     guards = Guards.of(profile, text, is_read=bool(request.read_lines))
     draft = Draft(text, profile.slots, guards, request.read_lines)
     return correct_aligned(denoiser, draft, settings, seed, is_cancelled)
+
+
+def _edit(
+    denoiser: Denoiser,
+    profile: ModelProfile,
+    request: RunRequest,
+    settings: SamplerSettings,
+    seed: int,
+    *,
+    report: Callable[[Prefilled], None],
+    is_cancelled: Callable[[], bool],
+) -> Iterator[RunEvent]:
+    if profile.layout is not Layout.ALIGNED:
+        return edit_in_turns(denoiser, request, settings, seed, report, is_cancelled)
+    text = request.messages[-1].text
+    if request.instruction.strip():
+        return iter((_declined(starter.CANT_FOLLOW, text),))
+    if not starter.is_english(text):
+        return iter((_declined(starter.CANT_LANGUAGE, text),))
+    return edit_aligned(denoiser, profile, request, settings, seed, is_cancelled)
 
 
 def _declined(sentence: str, text: str) -> Finished:

@@ -20,6 +20,10 @@ CANT_LANGUAGE = (
     "The starter model knows English only, so this text is left as it is. "
     "Open DiffusionGemma from the model menu for other languages."
 )
+CANT_FOLLOW = (
+    "The starter model corrects text and takes no instructions, so the text is as it was. Try the selected part again "
+    "without one, or open DiffusionGemma from the model menu."
+)
 NO_CHANGES = "Nothing to correct was found."
 
 _WORD = re.compile(r"[^\W\d_]+")
