@@ -17,7 +17,7 @@ A model that is aligned with its draft (`Layout.ALIGNED`) takes no instruction. 
 others pinned, and the guard that holds a correction back is lifted: the user has pointed at the place. The span begins
 as noise: measured on eight noisy sentences, word by word and three words at a time, with errors in 4, 12 and 25 % of
 the letters, that gives the same number of right words as beginning with the draft, for 0.3 of a step more, and other
-words now and then for another seed. The model looks at the draft in its prompt all the same, so it mostly says the same.
+words now and then for another seed. The model looks at the draft in its prompt all the same, so it mostly agrees.
 """
 
 from __future__ import annotations
