@@ -122,13 +122,11 @@ class SpanEdit(QObject):
 
     def show_waiting(self, waiting: str) -> None:
         """What the part waits for."""
-        if self.popover.is_running:
-            self.popover.live.show_waiting(waiting)
+        self.popover.show_waiting(waiting)
 
     def show_frame(self, frame: CanvasFrame) -> None:
         """How far the part has come."""
-        if self.popover.is_running:
-            self.popover.show_frame(frame)
+        self.popover.show_frame(frame)
 
     def end(self) -> None:
         """Nothing is being rewritten any more."""
@@ -273,12 +271,13 @@ class SpanEdit(QObject):
         bounds = self._bounds()
         if self.button.isVisible():
             self.button.adjustSize()
-            size = self.button.size()
             if anchor is None:
                 self.button.hide()
             else:
-                gap = self._themes.px(4)
-                self.button.move(beside(anchor, bounds, size.width(), size.height(), gap))
+                # What one types goes on below, so there the button stands above.
+                is_typed = self._target is not None and self._target.message is None
+                seen = bounds.adjusted(0, 0, 0, anchor.bottom() - bounds.bottom()) if is_typed else bounds
+                self.button.move(beside(anchor, seen, self.button.size(), self._themes.px(4)))
         if self.popover.isVisible():
             low = QRect(bounds.left(), bounds.bottom(), 1, 1)
             self.popover.place(anchor or low, bounds)

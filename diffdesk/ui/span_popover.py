@@ -6,7 +6,7 @@ part stands and of what becomes of a wish.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -75,7 +75,7 @@ class SpanPopover(QFrame):
         self.start_button.setProperty("kind", "primary")
         self.cancel_button = QPushButton("Cancel")
         self.widen_button = QPushButton("Select the whole sentence")
-        self.live = LiveMessage(themes, self)
+        self.live: LiveMessage | None = None  # while it runs
         self._build()
         self._connect()
         self.hide()
@@ -94,7 +94,7 @@ class SpanPopover(QFrame):
         column = self._column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(8)
-        for one in (self._title, self._part, self.said, self.field, self._buttons, self.live):
+        for one in (self._title, self._part, self.said, self.field, self._buttons):
             column.addWidget(one)
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         policy.setHeightForWidth(True)
@@ -105,8 +105,6 @@ class SpanPopover(QFrame):
         self.start_button.clicked.connect(self._on_started)
         self.cancel_button.clicked.connect(self.dismissed)
         self.widen_button.clicked.connect(self.widened)
-        self.live.stop_requested.connect(self.stop_requested)
-        self.live.height_changed.connect(self._fit)
         self._themes.theme_changed.connect(self._on_theme_changed)
 
     # --- faces ----------------------------------------------------------------------------------------
@@ -114,7 +112,7 @@ class SpanPopover(QFrame):
     @property
     def is_running(self) -> bool:
         """Whether it shows a part that denoises."""
-        return not self.live.isHidden() and not self.isHidden()
+        return self.live is not None
 
     def ask(self, part: str, note: str, *, can_instruct: bool) -> None:
         """Ask what should change about `part`; a model that takes no instructions is only asked to try again."""
@@ -135,23 +133,40 @@ class SpanPopover(QFrame):
 
     def run(self, waiting: str) -> None:
         """Show that the part is being rewritten."""
-        self.live.begin(RUNNING)
-        self.live.show_waiting(waiting)
-        self._show([self.live])
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        # Made anew each time, as the transcript's are: it brings its own sizes for the zoom in force.
+        live = self.live = LiveMessage(self._themes, self)
+        live.stop_requested.connect(self.stop_requested)
+        live.height_changed.connect(self._fit)
+        self._column.addWidget(live)
+        live.begin(RUNNING)
+        live.show_waiting(waiting)
+        self._show([live])
 
     def show_frame(self, frame: CanvasFrame) -> None:
         """Show the part as it stands."""
-        self.live.show_frame(frame, "", "")
+        if self.live is not None:
+            self.live.show_frame(frame, "", "")
+
+    def show_waiting(self, waiting: str) -> None:
+        """Say what the part waits for."""
+        if self.live is not None:
+            self.live.show_waiting(waiting)
 
     def close_card(self) -> None:
         """Take the card away."""
-        if self.is_running:
-            self.live.end()
         self.hide()
+        if self.live is not None:
+            self.live.end()
+            self._column.removeWidget(self.live)
+            self.live.hide()
+            self.live.deleteLater()
+            self.live = None
 
     def _show(self, shown: list[QWidget]) -> None:
-        whole: tuple[QWidget, ...] = (self._title, self._part, self.said, self.field, self._buttons, self.live)
+        whole: tuple[QWidget, ...] = (self._title, self._part, self.said, self.field, self._buttons)
+        for one in shown:
+            one.show()
+        self.setFocus(Qt.FocusReason.OtherFocusReason)  # before what has the keyboard now goes
         for one in (*whole, self.start_button, self.cancel_button, self.widen_button):
             one.setVisible(one in shown)
         self.show()
@@ -174,7 +189,7 @@ class SpanPopover(QFrame):
         column.activate()
         height = column.totalHeightForWidth(width) if column.hasHeightForWidth() else column.totalSizeHint().height()
         self.resize(width, height)
-        self.move(beside(self._anchor, self._bounds, width, height, gap))
+        self.move(beside(self._anchor, self._bounds, self.size(), gap))
 
     # --- slots ----------------------------------------------------------------------------------------
 
@@ -189,6 +204,13 @@ class SpanPopover(QFrame):
         self._fit()
 
     # --- Qt -------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        """What is inside has found its height: keep to it."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return done
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape closes the card; while it runs the window's Escape stops it."""
@@ -208,8 +230,9 @@ class SpanPopover(QFrame):
         painter.end()
 
 
-def beside(anchor: QRect, bounds: QRect, width: int, height: int, gap: int) -> QPoint:
+def beside(anchor: QRect, bounds: QRect, size: QSize, gap: int) -> QPoint:
     """Where something of that size stands: below what is selected, above it where there is no room, in the bounds."""
+    width, height = size.width(), size.height()
     left = min(max(bounds.left() + gap, anchor.left()), bounds.right() - width - gap)
     below, above = anchor.bottom() + gap, anchor.top() - gap - height
     is_low = below + height > bounds.bottom() and above >= bounds.top()
