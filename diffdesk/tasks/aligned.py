@@ -42,6 +42,7 @@ class AlignedWindow:
         start, end: the part of `text` that counts; empty only where there is no text.
         confidence: float32[len(text)], how sure a recogniser was of each character; None if nobody said.
         picture: of the line, if there is one.
+        is_edit: the part that counts is written anew, and all else is pinned.
     """
 
     text: str
@@ -50,6 +51,7 @@ class AlignedWindow:
     end: int
     confidence: NDArray[np.float32] | None = None
     picture: LinePicture | None = None
+    is_edit: bool = False
 
     @property
     def task(self) -> LineTask:
@@ -210,9 +212,13 @@ class AlignedModel:
         is_warm = bool(window.text)
         length = self._length(window)
         ids = drafted[:length] if is_warm else self._draws.noise(length)
+        pinned = None
+        if window.is_edit:
+            pinned = ~window.counts()[:length]
+            ids = np.where(pinned, ids, self._draws.noise(length))
         outcome = yield from denoise(
             self._denoiser,
-            CanvasStart(canvas, of, ids, is_warm=is_warm),
+            CanvasStart(canvas, of, ids, is_warm=is_warm, pinned=pinned),
             self._settings,
             self._draws,
             _AlignedView(self.alphabet, window, length),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from diffdesk.core.denoiser import Denoiser, Interruptible
 from diffdesk.core.errors import PromptError
@@ -16,6 +17,7 @@ from diffdesk.tasks import starter
 from diffdesk.tasks.aligned_correction import Draft, Guards, correct_aligned
 from diffdesk.tasks.chat import chat
 from diffdesk.tasks.correction import correct_in_turns
+from diffdesk.tasks.editing import edit_aligned, edit_in_turns
 from diffdesk.tasks.rewriting import rewrite
 
 
@@ -26,7 +28,7 @@ def run_task(
     report: Callable[[Prefilled], None],
     is_cancelled: Callable[[], bool],
 ) -> Iterator[RunEvent]:
-    """Run a request on a loaded model. Raises `PromptError` for an empty request, `SettingError` for bad settings."""
+    """Run a request on a loaded model. Raises `PromptError` for a bad request, `SettingError` for bad settings."""
     if not request.messages or not (request.messages[-1].text.strip() or request.messages[-1].images):
         raise PromptError(
             "There is nothing to send",
@@ -38,26 +40,81 @@ def run_task(
     settings = SamplerSettings.resolve(request.parameters, denoiser.defaults)
     given = request.parameters.seed
     seed = secrets.randbelow(2**31) if given is None else given
-    if request.task is TaskKind.CHAT:
-        if not profile.can_chat:
-            return iter((_declined(starter.CANT_CHAT, ""),))
-        return chat(denoiser, request, settings, seed, report, is_cancelled)
-    text = request.messages[-1].text
-    if request.task is TaskKind.REWRITE and profile.can_chat:
-        return rewrite(denoiser, request, settings, seed, report, is_cancelled)
-    if request.task is TaskKind.REWRITE and not is_correction(request.instruction):
-        return iter((_declined(starter.CANT_REWRITE, text),))
-    if profile.layout is not Layout.ALIGNED:
-        is_warm = profile.is_warm_started
-        return correct_in_turns(denoiser, request, settings, seed, report, is_cancelled, is_warm=is_warm)
-    if request.messages[-1].images:
-        return iter((_declined(starter.CANT_LOOK, text),))
-    if not starter.is_english(text):
-        return iter((_declined(starter.CANT_LANGUAGE, text),))
-    guards = Guards.of(profile, text, is_read=bool(request.read_lines))
-    draft = Draft(text, profile.slots, guards, request.read_lines)
-    return correct_aligned(denoiser, draft, settings, seed, is_cancelled)
+    return _Asked(denoiser, profile, request, settings, seed, report, is_cancelled).run()
 
 
-def _declined(sentence: str, text: str) -> Finished:
-    return Finished(FinishReason.END_TOKEN, RunStats(), answer=text, state=AnswerState.DECLINED, notes=(sentence,))
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that can be run, and what it is run with."""
+
+    denoiser: Denoiser
+    profile: ModelProfile
+    request: RunRequest
+    settings: SamplerSettings
+    seed: int
+    report: Callable[[Prefilled], None]
+    is_cancelled: Callable[[], bool]
+
+    @property
+    def text(self) -> str:
+        return self.request.messages[-1].text
+
+    @property
+    def is_aligned(self) -> bool:
+        return self.profile.layout is Layout.ALIGNED
+
+    def run(self) -> Iterator[RunEvent]:
+        match self.request.task:
+            case TaskKind.CHAT:
+                return self._chat()
+            case TaskKind.EDIT:
+                return self._edit()
+            case TaskKind.REWRITE:
+                return self._rewrite()
+            case TaskKind.CORRECT:
+                return self._correct()
+
+    def _chat(self) -> Iterator[RunEvent]:
+        if not self.profile.can_chat:
+            return _declined(starter.CANT_CHAT, "")
+        return chat(self.denoiser, self.request, self.settings, self.seed, self.report, self.is_cancelled)
+
+    def _edit(self) -> Iterator[RunEvent]:
+        if not self.is_aligned:
+            return edit_in_turns(self.denoiser, self.request, self.settings, self.seed, self.report, self.is_cancelled)
+        if self.request.instruction.strip():
+            return _declined(starter.CANT_FOLLOW, self.text)
+        if not starter.is_english(self.text):
+            return _declined(starter.CANT_LANGUAGE, self.text)
+        return edit_aligned(self.denoiser, self.profile, self.request, self.settings, self.seed, self.is_cancelled)
+
+    def _rewrite(self) -> Iterator[RunEvent]:
+        if self.profile.can_chat:
+            return rewrite(self.denoiser, self.request, self.settings, self.seed, self.report, self.is_cancelled)
+        return (
+            self._correct() if is_correction(self.request.instruction) else _declined(starter.CANT_REWRITE, self.text)
+        )
+
+    def _correct(self) -> Iterator[RunEvent]:
+        if not self.is_aligned:
+            return correct_in_turns(
+                self.denoiser,
+                self.request,
+                self.settings,
+                self.seed,
+                self.report,
+                self.is_cancelled,
+                is_warm=self.profile.is_warm_started,
+            )
+        if self.request.messages[-1].images:
+            return _declined(starter.CANT_LOOK, self.text)
+        if not starter.is_english(self.text):
+            return _declined(starter.CANT_LANGUAGE, self.text)
+        guards = Guards.of(self.profile, self.text, is_read=bool(self.request.read_lines))
+        draft = Draft(self.text, self.profile.slots, guards, self.request.read_lines)
+        return correct_aligned(self.denoiser, draft, self.settings, self.seed, self.is_cancelled)
+
+
+def _declined(sentence: str, text: str) -> Iterator[RunEvent]:
+    state, notes = AnswerState.DECLINED, (sentence,)
+    return iter((Finished(FinishReason.END_TOKEN, RunStats(), answer=text, state=state, notes=notes),))

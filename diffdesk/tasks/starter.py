@@ -24,6 +24,10 @@ CANT_REWRITE = (
     "The starter model can't follow instructions; of the rewriter's presets it does “Correct misread letters”. "
     "Open DiffusionGemma from the model menu for everything else."
 )
+CANT_FOLLOW = (
+    "The starter model corrects text and takes no instructions, so the text is as it was. Try the selected part again "
+    "without one, or open DiffusionGemma from the model menu."
+)
 NO_CHANGES = "Nothing to correct was found."
 
 _WORD = re.compile(r"[^\W\d_]+")

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QImage, QImageWriter, QInputMethodEvent, QKeyEvent, QResizeEvent, QTextCursor
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFocusEvent,
+    QImage,
+    QImageWriter,
+    QInputMethodEvent,
+    QKeyEvent,
+    QResizeEvent,
+    QTextCursor,
+)
 from PySide6.QtWidgets import QPlainTextEdit, QSizePolicy, QWidget
 
 MOST_LINES = 10
@@ -44,11 +53,13 @@ class ComposerEdit(QPlainTextEdit):
         submitted(): Enter was pressed, and no input method was composing.
         images_offered(list): pasted files (`Path`) or picture data (PNG `bytes`).
         focus_changed(bool): the keyboard came or went.
+        rewrite_requested(): of the selected part, from the menu.
     """
 
     submitted = Signal()
     images_offered = Signal(object)
     focus_changed = Signal(bool)
+    rewrite_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -147,6 +158,15 @@ class ComposerEdit(QPlainTextEdit):
             event.ignore()
             return
         super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """The usual menu, and what can be done with a selected part."""
+        menu = self.createStandardContextMenu()
+        if self.textCursor().hasSelection() and not self.isReadOnly():
+            menu.addSeparator()
+            menu.addAction("Rewrite this part…", self.rewrite_requested.emit)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(event.globalPos())
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
         super().inputMethodEvent(event)

@@ -31,6 +31,7 @@ from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.model_presenter import STATE_MODEL, ModelPresenter
 from diffdesk.ui.place_switch import WindowPlace
 from diffdesk.ui.rows import error_view, image_view, message_view
+from diffdesk.ui.span_presenter import SpanPresenter
 from diffdesk.ui.theme import ThemeKeeper
 from diffdesk.ui.views import ErrorView, ImageView, ModelState, ModelView, Place
 from diffdesk.workers.engine_lane import EngineLane
@@ -94,6 +95,15 @@ class Controller(QObject):
         self._image_texts = ImageTextPresenter(window, self.pool, self.answering.recogniser)
         self._history = HistoryPresenter(window, self.store, self.pool)
         self.desk: DeskPresenter | None = None  # made when it is first wanted
+        self.spans = SpanPresenter(
+            window,
+            self.engine,
+            self.store,
+            self.models,
+            parameters=lambda: self._parameters,
+            show=self._show,
+            current=lambda: self._history.current,
+        )
         self._parameters = GenerationParameters()
         self._place = TaskKind.CORRECT
         self._draft = QTimer(self, interval=_DRAFT_MILLISECONDS, singleShot=True)
@@ -242,8 +252,13 @@ class Controller(QObject):
 
     # Questions and answers
 
+    @property
+    def _is_busy(self) -> bool:
+        """Whether the window is writing something already."""
+        return self.answering.is_busy or self.spans.is_busy
+
     def _on_sent(self, place: str, text: str, images: tuple[ImageView, ...]) -> None:
-        if self.answering.is_busy:
+        if self._is_busy:
             return
         kind, current = TaskKind(place), self._history.current
         model, parameters = self.models.view.name, self._parameters
@@ -304,7 +319,7 @@ class Controller(QObject):
         self._ask_again(work)
 
     def _ask_again(self, work: Callable[[Store], _Asked]) -> None:
-        if not self.answering.is_busy:
+        if not self._is_busy:
             self.store.submit(work, lambda asked: self._on_asked(asked, asked.conversation.place))
 
     def _on_version_requested(self, message: int, step: int) -> None:

@@ -13,8 +13,9 @@ from PySide6.QtGui import QColor, QTextBlockFormat, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from diffdesk.core.differences import Change, changes, share_changed
-from diffdesk.ui.markdown import BREAK, LINE_HEIGHT, breakable
-from diffdesk.ui.text_views import TextView
+from diffdesk.ui.markdown import BREAK, LINE_HEIGHT, breakable, utf16_length
+from diffdesk.ui.span_mapping import span_in_pieces
+from diffdesk.ui.text_views import MarkdownView, TextView
 from diffdesk.ui.theme import Theme, ThemeKeeper
 
 MAX_COMPARED = 60_000
@@ -51,6 +52,21 @@ class MarkedText(TextView):
         data = QMimeData()
         data.setText("".join(kept).replace(BREAK, ""))
         return data
+
+    @property
+    def first_change(self) -> int | None:
+        """How far below the top of the view the first change stands, in pixels; None if none is marked."""
+        if not self.has_marks:
+            return None
+        place, text = self._pieces[0]
+        cursor = self.textCursor()
+        cursor.setPosition(place + utf16_length(text))
+        return self.cursorRect(cursor).top()
+
+    def _span_of(self, first: int, last: int) -> tuple[int, int] | None:
+        span = span_in_pieces(self._pieces, first, last)
+        is_whole = "".join(text for _, text in self._pieces).replace(BREAK, "") == self._corrected
+        return span if is_whole else None
 
     def _fill(self, theme: Theme) -> None:
         document = self.document()
@@ -126,7 +142,7 @@ def counted(found: Sequence[Change], share: float) -> str:
 
 
 class DifferencesView(QWidget):
-    """Draft → corrected, with a switch and a count.
+    """Draft → corrected, with a switch and a count. Unless it is `is_literal`, it is set as Markdown without its marks.
 
     Signals:
         marks_toggled(bool): its height changed.
@@ -134,12 +150,24 @@ class DifferencesView(QWidget):
 
     marks_toggled = Signal(bool)
 
-    def __init__(self, themes: ThemeKeeper, draft: str, corrected: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        themes: ThemeKeeper,
+        draft: str,
+        corrected: str,
+        parent: QWidget | None = None,
+        *,
+        is_literal: bool = True,
+    ) -> None:
         super().__init__(parent)
+        self._themes = themes
+        self._corrected = corrected
+        self._is_literal = is_literal
+        self._set: MarkdownView | None = None
         is_short = max(len(draft), len(corrected)) <= MAX_COMPARED
         found = changes(draft, corrected) if is_short else ()
         share = share_changed(draft, corrected) if is_short else 0.0
-        self.text_view = MarkedText(themes, draft, corrected, found)
+        self.marked = MarkedText(themes, draft, corrected, found)
         self.count = QLabel(counted(found, share) if is_short else "Too long to mark what changed")
         self.count.setProperty("kind", "small")
         self.toggle = QPushButton("Show changes")
@@ -156,18 +184,29 @@ class DifferencesView(QWidget):
         line.addWidget(self.count)
         line.addWidget(self.toggle)
         line.addStretch(1)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(self.text_view)
+        column.addWidget(self.marked)
         column.addLayout(line)
         self.toggle.toggled.connect(self._on_toggled)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+
+    @property
+    def text_view(self) -> TextView:
+        """The view that shows the text now."""
+        return self.marked if self._set is None or self.toggle.isChecked() else self._set
 
     def document(self) -> QTextDocument:
         """The document shown."""
         return self.text_view.document()
 
     def _on_toggled(self, is_checked: bool) -> None:
-        self.text_view.set_marks(is_checked)
+        self.marked.set_marks(is_checked)
+        if not self._is_literal:
+            if self._set is None:
+                self._set = MarkdownView(self._themes, self._corrected)
+                self._column.insertWidget(0, self._set)
+            self._set.setVisible(not is_checked)
+            self.marked.setVisible(is_checked)
         self.marks_toggled.emit(is_checked)

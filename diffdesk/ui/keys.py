@@ -21,6 +21,7 @@ KEYS: tuple[Key, ...] = (
     Key("", ("Shift+Return",), "New line", "Writing"),
     Key("stop", ("Esc",), "Stop the answer", "Writing"),
     Key("edit_last", ("Ctrl+E",), "Edit the last message", "Writing"),
+    Key("rewrite", ("Ctrl+Shift+E",), "Rewrite the selected part", "Writing"),
     Key("", ("Alt+Up", "Alt+Down"), "My earlier prompts", "Writing"),
     Key("attach", ("Ctrl+O",), "Add an image", "Writing"),
     Key("new", ("Ctrl+N",), "New conversation", "Conversations"),

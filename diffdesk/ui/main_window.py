@@ -37,6 +37,7 @@ from diffdesk.ui.message_widget import MessageWidget
 from diffdesk.ui.place_switch import WindowPlace
 from diffdesk.ui.settings_panel import SettingsPanel
 from diffdesk.ui.spacing import scale_spacing
+from diffdesk.ui.span_edit import SpanEdit
 from diffdesk.ui.stage import Stage
 from diffdesk.ui.theme import ThemeKeeper
 from diffdesk.ui.views import (
@@ -98,6 +99,7 @@ class MainWindow(QMainWindow):
         self.header = Header(themes)
         self.sidebar = Sidebar(themes)
         self.centre = Centre(themes)
+        self.spans = SpanEdit(themes, self.centre)
         self.panel = SettingsPanel()
         self.stage = Stage(themes, self.sidebar, self.centre, self.panel)
         self.transcript = self.centre.transcript
@@ -177,12 +179,15 @@ class MainWindow(QMainWindow):
         transcript.stop_requested.connect(self.stop_requested)
         transcript.link_clicked.connect(self._on_link_clicked)
         transcript.image_opened.connect(self._on_image_opened)
+        self.spans.stop_requested.connect(self.stop_requested)
+        self.spans.refused.connect(lambda why: self.show_toast(why, "", None))
 
     def _bind_keys(self) -> None:
         find = self.centre.find_bar
         actions: dict[str, Callable[[], object]] = {
             "send": self._on_send_pressed,
             "edit_last": self._on_edit_last_pressed,
+            "rewrite": self.spans.open_card,
             "attach": self._on_attach_requested,
             "new": self._on_new_pressed,
             "search": self._on_search_pressed,
@@ -287,6 +292,7 @@ class MainWindow(QMainWindow):
         info = model.info
         if info is not None:
             self.composer.set_can_chat(info.can_chat)
+            self.spans.set_can_instruct(info.can_chat)
             self.composer.set_why_blind("" if info.can_see_images else info.why_no_images)
             self.panel.set_canvas_length(info.canvas_length)
             self.panel.set_chat_settings_used(info.can_chat)
@@ -306,6 +312,7 @@ class MainWindow(QMainWindow):
         """Whether an answer is being written."""
         self._is_busy = is_busy
         self.composer.set_busy(is_busy)
+        self.spans.set_busy(is_busy)
 
     def set_place(self, place: Place) -> None:
         """Show what the composer is for."""

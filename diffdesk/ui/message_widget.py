@@ -33,10 +33,13 @@ from diffdesk.ui.views import MessageView
 class MessageWidget(QFrame):
     """Draws one message; a stop of the Tab key, with its actions behind it.
 
-    Signals: `height_changed()` after a fold or a switch; the others carry what the user asked for.
+    Signals: `height_changed()` after a fold or a switch; `selection_changed()` of its text; the others carry what the
+    user asked for.
     """
 
     height_changed = Signal()
+    selection_changed = Signal()
+    rewrite_requested = Signal()
     edit_requested = Signal(int, str)
     regenerate_requested = Signal(int)
     version_requested = Signal(int, int)
@@ -44,9 +47,12 @@ class MessageWidget(QFrame):
     link_clicked = Signal(str)
     image_opened = Signal(object)
 
-    def __init__(self, themes: ThemeKeeper, view: MessageView, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, themes: ThemeKeeper, view: MessageView, parent: QWidget | None = None, *, is_literal: bool = True
+    ) -> None:
         super().__init__(parent)
         self.view = view
+        self._is_literal = is_literal  # where answers are set as Markdown a changed one is, too, without its marks
         self._themes = themes
         self._actions: ActionBar | None = None
         self._editor: QPlainTextEdit | None = None
@@ -58,7 +64,7 @@ class MessageWidget(QFrame):
         self._note: StateNote | None = None
         self._text: TextView | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(spoken(view))
+        self.setAccessibleName(spoken(view, is_literal=is_literal))
         self._column = QVBoxLayout(self)
         # A question begins a turn and stands off from what is above it; its answer belongs to it.
         is_question = view.role is Role.USER
@@ -102,6 +108,12 @@ class MessageWidget(QFrame):
     def shown_texts(self) -> tuple[str, ...]:
         """Everything that labels of the message say."""
         return tuple(one.text() for one in self.findChildren(QLabel))
+
+    @property
+    def can_rewrite(self) -> bool:
+        """Whether parts of its text can be rewritten: of what a model wrote, once it is written."""
+        is_written = self.view.state in (MessageState.COMPLETE, MessageState.STOPPED)
+        return self.view.role is Role.ASSISTANT and is_written and not self.view.is_program
 
     @property
     def is_editing(self) -> bool:
@@ -189,7 +201,7 @@ class MessageWidget(QFrame):
         whole = QWidget()
         head = QHBoxLayout(whole)
         head.setContentsMargins(0, 0, 0, 0)
-        who = label(role_name(self.view), "role")
+        who = label(role_name(self.view, is_literal=self._is_literal), "role")
         when = label(self.view.created.astimezone().strftime("%H:%M"), "small")
         when.setToolTip(self.view.created.astimezone().strftime("%A, %d %B %Y, %H:%M"))
         head.addWidget(who)
@@ -208,8 +220,8 @@ class MessageWidget(QFrame):
         if not view.text:
             return None
         if view.draft:
-            self._differences = DifferencesView(self._themes, view.draft, view.text)
-            self._differences.marks_toggled.connect(self._on_resized)
+            self._differences = DifferencesView(self._themes, view.draft, view.text, is_literal=self._is_literal)
+            self._differences.marks_toggled.connect(self._on_marks_toggled)
             self._adopt(self._differences.text_view)
             return self._differences
         return self._adopt(MarkdownView(self._themes, view.text))
@@ -234,8 +246,14 @@ class MessageWidget(QFrame):
         self._card = column
         return card
 
+    def _on_marks_toggled(self) -> None:
+        if self._differences is not None and self._differences.text_view is not self._text:
+            self._adopt(self._differences.text_view)
+        self._on_resized()
+
     def _adopt(self, view: TextView) -> TextView:
         view.link_clicked.connect(self.link_clicked)
+        view.selectionChanged.connect(self.selection_changed)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)  # the message shows one for both
         self._text = view
         return view
@@ -386,6 +404,8 @@ class MessageWidget(QFrame):
         colour = self._themes.theme.text
         if self._text is not None and self._text.textCursor().hasSelection():
             menu.addAction(icon("copy", colour), "Copy selection", self._text.copy)
+            if self.can_rewrite:
+                menu.addAction(icon("pencil", colour), "Rewrite this part…", self.rewrite_requested.emit)
             menu.addSeparator()
         for action in self.actions_here():
             menu.addAction(icon(action.symbol, colour), action.name, lambda key=action.key: self.perform(key))
@@ -402,19 +422,19 @@ class MessageWidget(QFrame):
             painter.end()
 
 
-def role_name(view: MessageView) -> str:
-    """Who speaks, in a word."""
+def role_name(view: MessageView, *, is_literal: bool = True) -> str:
+    """Who speaks, in a word; with `is_literal` texts that were given are corrected."""
     if view.role is Role.USER:
         return "You"
     if view.is_program:
         return "DiffDesk"
-    return "Corrected" if view.draft else "Answer"
+    return "Corrected" if view.draft and is_literal else "Answer"
 
 
-def spoken(view: MessageView) -> str:
+def spoken(view: MessageView, *, is_literal: bool = True) -> str:
     """The message in one line for a screen reader: who, when, how it begins, what became of it."""
     beginning = " ".join(view.text.split())[:160]
-    parts = [role_name(view), view.created.astimezone().strftime("%H:%M"), beginning]
+    parts = [role_name(view, is_literal=is_literal), view.created.astimezone().strftime("%H:%M"), beginning]
     if view.images:
         parts.append(f"{len(view.images)} image" + ("" if len(view.images) == 1 else "s"))
     said = STATE_TEXTS.get(view.state)

@@ -7,6 +7,7 @@ fetch nothing. They know nothing of messages.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -36,7 +37,10 @@ from diffdesk.ui.markdown import (
     set_markdown,
     set_plain,
 )
+from diffdesk.ui.span_mapping import span_in_markdown, span_in_plain
 from diffdesk.ui.theme import Theme, ThemeKeeper
+
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[\u2029\ufdd0\ufdd1]+")
 
 _FLAGS = (
     Qt.TextInteractionFlag.TextSelectableByMouse
@@ -93,6 +97,40 @@ class TextView(QTextBrowser):
         return self.toPlainText().replace(BREAK, "")
 
     def _fill(self, theme: Theme) -> None:
+        raise NotImplementedError
+
+    # --- selecting ------------------------------------------------------------------------------------
+
+    def source_span(self) -> tuple[int, int] | None:
+        """Which characters [start, end) of the text that is shown here are selected; None if that can't be told."""
+        cursor = self.textCursor()
+        if not cursor.hasSelection():
+            return None
+        return self._span_of(cursor.selectionStart(), cursor.selectionEnd())
+
+    def select_more(self) -> None:
+        """Select the whole sentences, or where they are selected already, the whole paragraphs."""
+        cursor = self.textCursor()
+        first, last = cursor.selectionStart(), cursor.selectionEnd()
+        start, end = self._sentences(first, last)
+        if (start, end) == (first, last):
+            document = self.document()
+            block = document.findBlock(last)
+            start, end = document.findBlock(first).position(), block.position() + block.length() - 1
+        cursor.setPosition(start)
+        cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
+        self.setTextCursor(cursor)
+
+    def _sentences(self, first: int, last: int) -> tuple[int, int]:
+        units = self.document().toRawText().encode("utf-16-le", "surrogatepass")
+        # One character for each of Qt's positions.
+        text = "".join(chr(int.from_bytes(units[at : at + 2], "little")) for at in range(0, len(units), 2))
+        ends = [0, *(found.end() for found in _SENTENCE_END.finditer(text)), len(text)]
+        start = max(one for one in ends if one <= first)
+        end = min((one for one in ends if one >= last), default=len(text))
+        return start, start + len(text[start:end].rstrip())
+
+    def _span_of(self, first: int, last: int) -> tuple[int, int] | None:
         raise NotImplementedError
 
     # --- size -----------------------------------------------------------------------------------------
@@ -202,6 +240,9 @@ class PlainView(TextView):
     def _fill(self, theme: Theme) -> None:
         self.is_whole = set_plain(self.document(), self._text, theme)
 
+    def _span_of(self, first: int, last: int) -> tuple[int, int] | None:
+        return span_in_plain(self._text, self.document().toRawText(), first, last)
+
 
 class MarkdownView(TextView):
     """A text set as Markdown, or plainly where setting it would hold up the window."""
@@ -240,6 +281,20 @@ class MarkdownView(TextView):
         has_links = "](" in self._text or "http" in self._text or "<" in self._text
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if has_links else Qt.FocusPolicy.ClickFocus)
         self._make_buttons()
+
+    def _span_of(self, first: int, last: int) -> tuple[int, int] | None:
+        raw = self.document().toRawText()
+        if self.is_plain:
+            return span_in_plain(self._text, raw, first, last)
+        theme, mono = self._themes.theme, self._themes.monospace()
+
+        def set_text(source: str) -> str:
+            document = SafeDocument()
+            document.setUndoRedoEnabled(False)
+            set_markdown(document, source, theme, mono)
+            return document.toRawText().replace(BREAK, "")
+
+        return span_in_markdown(self._text, raw, first, last, set_text)
 
     def _make_buttons(self) -> None:
         while len(self._buttons) > len(self._codes):

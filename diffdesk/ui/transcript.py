@@ -30,6 +30,8 @@ class Transcript(MessageColumn):
     stop_requested = Signal()
     link_clicked = Signal(str)
     image_opened = Signal(object)
+    text_selected = Signal(object)  # the MessageWidget whose selection changed
+    rewrite_requested = Signal()
 
     def __init__(self, themes: ThemeKeeper, parent: QWidget | None = None) -> None:
         super().__init__(themes, parent)
@@ -176,8 +178,10 @@ class Transcript(MessageColumn):
     # --- widgets --------------------------------------------------------------------------------------
 
     def _make(self, view: MessageView) -> MessageWidget:
-        widget = MessageWidget(self._themes, view, self.viewport())
+        widget = MessageWidget(self._themes, view, self.viewport(), is_literal=self._is_literal)
         widget.height_changed.connect(self._on_height_changed)
+        widget.selection_changed.connect(lambda: self.text_selected.emit(widget))
+        widget.rewrite_requested.connect(self.rewrite_requested)
         widget.edit_requested.connect(self.edit_requested)
         widget.regenerate_requested.connect(self.regenerate_requested)
         widget.version_requested.connect(self.version_requested)
