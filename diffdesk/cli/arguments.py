@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from diffdesk import __version__
+from diffdesk.cli.correct_arguments import add_correct
 from diffdesk.cli.rewrite_arguments import add_rewrite
 
 
@@ -19,6 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_profile(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_ask(commands)
+    add_correct(commands, _add_model)
     add_rewrite(commands, _add_model)
     _add_convert(commands)
     doctor = commands.add_parser("doctor", help="tell versions, hardware, models, and what is missing")

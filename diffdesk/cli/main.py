@@ -12,6 +12,7 @@ from diffdesk.cli.bench_correct import bench_correct
 from diffdesk.cli.bench_starter import bench_starter
 from diffdesk.cli.bench_step import bench_step
 from diffdesk.cli.convert import convert
+from diffdesk.cli.correct import correct
 from diffdesk.cli.doctor import doctor
 from diffdesk.cli.rewrite import rewrite
 from diffdesk.core.errors import UserError
@@ -21,6 +22,7 @@ WindowBench = Callable[[float, int], Mapping[str, object]]
 
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace, Places], int]] = {
     "ask": ask,
+    "correct": correct,
     "rewrite": rewrite,
     "convert": convert,
     "doctor": doctor,
