@@ -163,6 +163,7 @@ class Desk:
             note=row["note"],
             undecided=row["undecided"],
             is_read=bool(row["is_read"]),
+            is_kept=row["file"] is not None,
             seconds=row["seconds"],
             error=None if error is None else UserError.from_wire(error),
         )

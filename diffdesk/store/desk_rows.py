@@ -49,6 +49,7 @@ class DeskRow:
         note: one quiet line.
         undecided: changes that nobody decided on.
         is_read: whether a draft is there, so that it need not be read again.
+        is_kept: whether its file is kept in the store, and not with the user's own.
         seconds: of reading and correcting it.
     """
 
@@ -62,6 +63,7 @@ class DeskRow:
     note: str
     undecided: int
     is_read: bool
+    is_kept: bool
     seconds: float
     error: UserError | None = field(default=None, compare=False)
 

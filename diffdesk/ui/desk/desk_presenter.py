@@ -24,6 +24,7 @@ from diffdesk.paths import Places, resource_dir
 from diffdesk.services import desk_work
 from diffdesk.store import DeskRow, DeskState, NewPage, Store
 from diffdesk.ui.composer_edit import offered_images
+from diffdesk.ui.desk.desk_exporting import DeskExporting
 from diffdesk.ui.desk.desk_pictures import DeskPictures
 from diffdesk.ui.desk.desk_queue import DeskQueue, Lanes
 from diffdesk.ui.desk.desk_rows import queue_row
@@ -66,6 +67,7 @@ class DeskPresenter(QObject):
         self.queue = DeskQueue(lanes, self._images, recogniser, self)
         self.opening = PageOpening(self.view, self.queue, lanes.store)
         self._pictures = DeskPictures(self.view, self.queue, lanes.pool, self._images)
+        self._exporting = DeskExporting(window, themes, lanes, self.queue, self._images)
         self._live = LivePage(self.view, self.queue, self.opening, themes)
         self._watch = QTimer(self, interval=_WATCH_MILLISECONDS)
         self._watch.timeout.connect(self._on_watched)
@@ -78,6 +80,7 @@ class DeskPresenter(QObject):
         view.add_folder_requested.connect(lambda: ask_folder_of_pages(self._window, lambda folder: self.add([folder])))
         view.screenshot_requested.connect(self._on_screenshot_requested)
         view.sample_requested.connect(lambda: self.add([resource_dir() / "samples" / "sample.png"]))
+        view.export_requested.connect(lambda: self._exporting.ask(self.opening.page))
         view.paused.connect(self._on_paused)
         view.resumed.connect(self._on_resumed)
         view.page_chosen.connect(self.opening.open)
@@ -134,6 +137,7 @@ class DeskPresenter(QObject):
         """Stop; what is at work waits for the next start."""
         self._watch.stop()
         self.queue.close()
+        self._exporting.close()
         self._drawer.close()
 
     # --- pages come in --------------------------------------------------------------------------------
