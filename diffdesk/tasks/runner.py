@@ -15,6 +15,7 @@ from diffdesk.tasks import starter
 from diffdesk.tasks.aligned_correction import Draft, Guards, correct_aligned
 from diffdesk.tasks.chat import chat
 from diffdesk.tasks.correction import correct_in_turns
+from diffdesk.tasks.readable_images import with_readable_images
 
 
 def run_task(
@@ -39,10 +40,14 @@ def run_task(
     if request.task is TaskKind.CHAT:
         if not profile.can_chat:
             return iter((_declined(starter.CANT_CHAT, ""),))
-        return chat(denoiser, request, settings, seed, report, is_cancelled)
+        return with_readable_images(
+            request, lambda readable: chat(denoiser, readable, settings, seed, report, is_cancelled)
+        )
     text = request.messages[-1].text
     if profile.layout is not Layout.ALIGNED:
-        return correct_in_turns(denoiser, request, settings, seed, report, is_cancelled)
+        return with_readable_images(
+            request, lambda readable: correct_in_turns(denoiser, readable, settings, seed, report, is_cancelled)
+        )
     if request.messages[-1].images:
         return iter((_declined(starter.CANT_LOOK, text),))
     if not starter.is_english(text):
