@@ -15,7 +15,9 @@ from pathlib import Path
 from diffdesk import __version__
 from diffdesk.backends import registry
 from diffdesk.backends.checkpoint import inspect_checkpoint
-from diffdesk.core.errors import UserError
+from diffdesk.core.errors import RecogniserError, UserError
+from diffdesk.documents.recogniser import Recogniser
+from diffdesk.documents.tesseract import find_tesseract
 from diffdesk.engine.probe import PACKAGE, ask_library
 from diffdesk.models.hardware import Hardware, free_disk, look_at_hardware
 from diffdesk.paths import Places, starter_dir
@@ -50,6 +52,8 @@ def doctor(arguments: argparse.Namespace, places: Places) -> int:
         Finding("DiffDesk", __version__),
         *_hardware_findings(hardware),
         *_package_findings(),
+        *_page_findings(),
+        _tesseract_finding(),
         _library_finding(),
         *_torch_findings(),
         *_place_findings(places),
@@ -98,6 +102,32 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return ""
+
+
+def _page_findings() -> list[Finding]:
+    """What opens PDFs and HEIC photos; loaded in the process that does it, for it is native code."""
+    recogniser = Recogniser()
+    try:
+        found = recogniser.versions()
+    except RecogniserError as error:
+        lost = f"{error.title}. {error.text} {error.remedy}"
+        return [Finding(subject, lost, is_fine=False) for subject in ("PDF pages", "HEIC photos")]
+    finally:
+        recogniser.close()
+    pdf, heic = found["pdf"], found["heic"]
+    return [
+        Finding("PDF pages", pdf or "can't be opened; run: pip install pypdfium2", is_fine=bool(pdf)),
+        Finding("HEIC photos", heic or "can't be opened; run: pip install pillow-heif", is_fine=bool(heic)),
+    ]
+
+
+def _tesseract_finding() -> Finding:
+    """It is only used where the user has it and prefers it."""
+    try:
+        found = find_tesseract()
+    except RecogniserError as error:
+        return Finding("Tesseract", f"not used: {error.text} It is optional.")
+    return Finding("Tesseract", f"{found.version} with {', '.join(found.languages)}, in {found.program}; it is optional")
 
 
 def _library_finding() -> Finding:

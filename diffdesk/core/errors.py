@@ -3,7 +3,7 @@
     DiffDeskError
     ├── UserError                 the user can act on it: title, text, remedy
     │   ├── CheckpointError       a model folder or file can't be used
-    │   ├── ImageError            an image can't be read
+    │   ├── ImageError            an image, or a page of a document, can't be read
     │   ├── PromptError           a request can't be sent as it is (empty, too long, can't see images)
     │   ├── SettingError          a setting's value is out of its range
     │   ├── StoreError            the place where conversations are kept can't be used
@@ -83,7 +83,7 @@ class CheckpointError(UserError):
 
 
 class ImageError(UserError):
-    """An image can't be read."""
+    """An image, or a page of a document, can't be read."""
 
     kind = "image"
 

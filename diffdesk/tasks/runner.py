@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diffdesk.core.denoiser import Denoiser, Interruptible
 from diffdesk.core.errors import PromptError
@@ -18,6 +18,7 @@ from diffdesk.tasks.aligned_correction import Draft, Guards, correct_aligned
 from diffdesk.tasks.chat import chat
 from diffdesk.tasks.correction import correct_in_turns
 from diffdesk.tasks.editing import edit_aligned, edit_in_turns
+from diffdesk.tasks.readable_images import with_readable_images
 from diffdesk.tasks.rewriting import rewrite
 
 
@@ -40,7 +41,10 @@ def run_task(
     settings = SamplerSettings.resolve(request.parameters, denoiser.defaults)
     given = request.parameters.seed
     seed = secrets.randbelow(2**31) if given is None else given
-    return _Asked(denoiser, profile, request, settings, seed, report, is_cancelled).run()
+    asked = _Asked(denoiser, profile, request, settings, seed, report, is_cancelled)
+    if asked.is_aligned:
+        return asked.run()
+    return with_readable_images(request, lambda readable: replace(asked, request=readable).run())
 
 
 @dataclass(frozen=True, slots=True)

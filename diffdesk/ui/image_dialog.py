@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImageReader, QKeyEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QDialog, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from diffdesk.core.errors import ImageError
+from diffdesk.documents.images import thumbnail_png
 from diffdesk.ui.message_parts import described, label
 from diffdesk.ui.theme import ThemeKeeper
 from diffdesk.ui.views import ImageView
@@ -15,13 +19,19 @@ MOST_SIDE = 4096
 
 
 def load_large(image: ImageView) -> QPixmap:
-    """The image, upright, decoded at no more than `MOST_SIDE` a side; its thumbnail if the file can't be read."""
+    """The image, upright, decoded at no more than `MOST_SIDE` a side; its thumbnail if the file can't be read.
+
+    Qt can't open HEIC photos: those come as the program reads them.
+    """
     reader = QImageReader(str(image.path))
     reader.setAutoTransform(True)
     size = reader.size()
     if max(size.width(), size.height()) > MOST_SIDE:
         reader.setScaledSize(size.scaled(QSize(MOST_SIDE, MOST_SIDE), Qt.AspectRatioMode.KeepAspectRatio))
     picture = QPixmap.fromImageReader(reader)
+    if picture.isNull():
+        with suppress(ImageError):
+            picture.loadFromData(thumbnail_png(image.path, MOST_SIDE // 2))
     if picture.isNull() and image.thumbnail:
         picture.loadFromData(image.thumbnail)
     return picture

@@ -55,6 +55,9 @@ def test_all_is_well_here_and_no_model_library_is_imported_to_find_out() -> None
     assert metadata.version("llama-cpp-python") in library
     assert "ggml 0.25." in library
     assert "self-test is right" in library
+    assert "PDFium" in found["PDF pages"][0]
+    assert "libheif" in found["HEIC photos"][0]
+    assert "optional" in found["Tesseract"][0]
     assert found["torch"] == (metadata.version("torch"), True)
     assert "15.6 M parameters" in found["Starter, folder"][0]
 
@@ -84,6 +87,21 @@ def test_a_library_that_crashes_takes_only_its_own_process_along(tmp_path: Path)
     assert not is_fine
     assert "crashed while it was loaded" in text
     assert "Have it compiled again: pip install --force-reinstall" in text
+
+
+def test_what_opens_pages_is_tried_and_not_only_looked_for(tmp_path: Path) -> None:
+    broken = package(package(tmp_path, "pypdfium2", "raise OSError('libpdfium.so')"), "pillow_heif", "import nothing_at_all")
+    code, found, _ = run(broken)
+    assert code == 1
+    assert found["PDF pages"] == ("can't be opened; run: pip install pypdfium2", False)
+    assert found["HEIC photos"] == ("can't be opened; run: pip install pillow-heif", False)
+
+
+def test_without_tesseract_nothing_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = report._tesseract_finding()
+    assert finding.is_fine
+    assert "search path. It is optional." in finding.text
 
 
 def test_a_part_of_the_extra_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -60,6 +61,15 @@ def test_an_animation_is_shown_as_stamped_frames(seeing: Denoiser, tmp_path: Pat
     assert three.stats.prompt_tokens >= none.stats.prompt_tokens + 3 * (of_frame + 2)
     assert of_frame <= of_still
     assert three.error is None
+
+
+@pytest.mark.parametrize("task", [TaskKind.CHAT, TaskKind.CORRECT])
+def test_a_heic_photo_is_seen_as_a_png_is(seeing: Denoiser, tmp_path: Path, task: TaskKind) -> None:
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "a.png")
+    pillow_heif.from_pillow(Image.new("RGB", (64, 48), "red")).save(tmp_path / "a.heic")
+    of_png, of_heic = (run(seeing, request("ab", tmp_path / name, task=task)) for name in ("a.png", "a.heic"))
+    assert of_heic.error is None
+    assert of_heic.stats.prompt_tokens == of_png.stats.prompt_tokens
 
 
 def test_an_image_for_a_blind_model_is_refused_with_what_works(blind: Denoiser, tmp_path: Path) -> None:
