@@ -3,8 +3,8 @@
 qpdf and the decoders of images are native code that may crash or swell. What to write comes as frames of
 `recogniser_pipe` on standard input: ``{"part", "title", "source"}`` first (a source is the PDF to copy; none means that
 pages are made of images), then ``{"page", "number", "image"}`` for each page, answered by ``{"pages": so many}``, at
-last ``{"finish": true}``, answered by ``{"written": true}``. What goes wrong is answered by ``{"error": …}`` and
-ends the process. So does the end of its input, in which case nobody is left to remove the part but the child itself.
+last ``{"finish": true}``, answered by ``{"written": true}``. Anything that goes wrong is answered by ``{"error": …}``
+and ends the process. So does the end of its input; then nobody is left to remove the part but the child itself.
 """
 
 from __future__ import annotations

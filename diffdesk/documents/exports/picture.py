@@ -141,7 +141,8 @@ def _dpi(image: Image.Image) -> tuple[float, float]:
     """The resolution across and down, if the file says one that a scanner or a camera may have."""
     said = image.info.get("dpi")
     try:
-        across, down = (float(one) for one in cast("tuple[float, float]", said))
+        # A PNG counts pixels in a metre: 72 dots an inch come back as 72.009.
+        across, down = (round(float(one), 1) for one in cast("tuple[float, float]", said))
     except (TypeError, ValueError):
         return _USUAL_DPI, _USUAL_DPI
     is_sane = all(_LEAST_DPI <= one <= _MOST_DPI for one in (across, down))
