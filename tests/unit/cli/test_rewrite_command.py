@@ -191,7 +191,7 @@ def long_table(tmp_path: Path) -> Path:
     """Rows that are too long to share a canvas."""
     path = tmp_path / "in.csv"
     rows = [
-        f"{row},Row nurnber {row} of tbe table is a line that is lcng enough to fill its canvas" for row in range(30)
+        f"{row},Row nurnber {row} of tbe table is a line that is lcng enough to fill its canvas" for row in range(16)
     ]
     path.write_text("id,text\n" + "\n".join(rows) + "\n", encoding="utf-8")
     return path
