@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -104,7 +103,7 @@ def test_lines_of_the_standard_input_become_lines(tmp_path: Path) -> None:
         timeout=PATIENCE,
         check=False,
     )
-    assert done.stdout.decode().replace(os.linesep, "\n").replace("\r\n", "\n") == f"The fox\n\n{GERMAN}\nthe dog"
+    assert done.stdout.decode() == f"The fox\r\n\r\n{GERMAN}\r\nthe dog"
     assert b"Row 3" in done.stderr
     assert done.returncode == 3
 
@@ -134,6 +133,7 @@ def test_the_presets_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (("{}", "--preset", "correct", "--column", "txet"), "no column"),
         (("{}", "--preset", "correct", "--column", "text", "--as", "a", "--as", "b"), "don't fit"),
         (("{}", "--preset", "correct", "--column", "text", "--out", "{}"), "never overwritten"),
+        (("{}", "--preset", "correct", "--column", "text", "--out", "/"), "no file"),
         (("{}", "--preset", "correct", "--column", "text", "--steps", "0"), "Steps"),
         (("{}", "--preset", "correct", "--column", "text", "--model", "missing.gguf"), ""),
         (("{}", "--instruction", "Translate it.", "--column", "text"), "can't do that"),
