@@ -19,9 +19,8 @@ from diffdesk.core.proposals import Proposal, made_text
 from diffdesk.core.requests import ReadLine, RunRequest, TaskKind
 from diffdesk.core.sampler import SamplerSettings
 from diffdesk.core.trace import CanvasClosed
+from diffdesk.services.starter_measure import SEED
 from diffdesk.tasks.correction import correct_in_turns
-
-SEED = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,6 @@ _COLUMN = 1.0  # of a line's height: a line that begins so much above the one be
 
 log = logging.getLogger(__name__)
 
-Placed = tuple[int, ReadLine]
-
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -50,46 +48,69 @@ class Band:
     box: Box | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A line that still is as it was read: its place in the draft, and its number among the lines that were read."""
+
+    start: int
+    number: int
+    line: ReadLine
+
+
 def plan_bands(draft: str, lines: Sequence[ReadLine]) -> tuple[Band, ...]:
     """The bands of a draft's pages in order; empty where none of the lines still is as it was read.
 
     A page of few lines is shown whole. Elsewhere a band has at most `MOST_LINES` lines and `MOST_CHARACTERS`
-    characters, and does not reach into another column unless both fit together. What stands between lines that were
-    found goes with those before it; the first band starts at 0.
+    characters, and does not reach into another column unless both fit together. Lines that were edited since go with
+    those before them, in the draft and on the page; the first band starts at 0.
     """
+    placed, number = list[_Placed](), 0
+    for start, line in match_lines(draft, lines):
+        number = lines.index(line, number)
+        placed.append(_Placed(start, number, line))
+        number += 1
+    groups: list[tuple[list[_Placed], bool]] = []
+    for _, page in itertools.groupby(placed, key=lambda one: (one.line.image, one.line.turned)):
+        on_page = list(page)
+        if _fits(on_page):
+            groups.append((on_page, True))
+        else:
+            groups += [(band, False) for run in _joined(_columns(on_page)) for band in _divided(run)]
     bands: list[Band] = []
-    for _, page in itertools.groupby(match_lines(draft, lines), key=lambda one: (one[1].image, one[1].turned)):
-        placed = list(page)
-        groups = [placed] if _fits(placed) else [band for run in _joined(_columns(placed)) for band in _divided(run)]
-        for group in groups:
-            start, first = group[0]
-            box = None if len(groups) == 1 else _box([line for _, line in group])
-            bands.append(Band(start if bands else 0, first.image, first.turned, box))
+    for at, (group, is_whole) in enumerate(groups):
+        first = group[0].line
+        stop = groups[at + 1][0][0].number if at + 1 < len(groups) else len(lines)
+        inside = [one for one in lines[group[0].number if at else 0 : stop] if _is_on_page(one, first)]
+        bands.append(Band(group[0].start if at else 0, first.image, first.turned, None if is_whole else _box(inside)))
     return tuple(bands)
 
 
-def _fits(placed: Sequence[Placed]) -> bool:
+def _is_on_page(line: ReadLine, other: ReadLine) -> bool:
+    return (line.image, line.turned) == (other.image, other.turned)
+
+
+def _fits(placed: Sequence[_Placed]) -> bool:
     return len(placed) <= MOST_LINES and _characters(placed) <= MOST_CHARACTERS
 
 
-def _characters(placed: Sequence[Placed]) -> int:
-    return sum(len(line.text) for _, line in placed)
+def _characters(placed: Sequence[_Placed]) -> int:
+    return sum(len(one.line.text) for one in placed)
 
 
-def _columns(placed: Sequence[Placed]) -> list[list[Placed]]:
+def _columns(placed: Sequence[_Placed]) -> list[list[_Placed]]:
     """Runs of lines that follow each other down the page."""
     runs = [[placed[0]]]
-    for (_, before), one in itertools.pairwise(placed):
-        height = before.box[3] - before.box[1]
-        if one[1].box[1] < before.box[1] - _COLUMN * height:
+    for before, one in itertools.pairwise(placed):
+        top, bottom = before.line.box[1], before.line.box[3]
+        if one.line.box[1] < top - _COLUMN * (bottom - top):
             runs.append([])
         runs[-1].append(one)
     return runs
 
 
-def _joined(runs: Sequence[list[Placed]]) -> list[list[Placed]]:
+def _joined(runs: Sequence[list[_Placed]]) -> list[list[_Placed]]:
     """Neighbouring runs put together while they fit: a page of many small cells has no need of as many bands."""
-    joined: list[list[Placed]] = []
+    joined: list[list[_Placed]] = []
     for run in runs:
         if joined and _fits([*joined[-1], *run]):
             joined[-1] += run
@@ -98,7 +119,7 @@ def _joined(runs: Sequence[list[Placed]]) -> list[list[Placed]]:
     return joined
 
 
-def _divided(run: Sequence[Placed]) -> list[list[Placed]]:
+def _divided(run: Sequence[_Placed]) -> list[list[_Placed]]:
     """A run in as few bands as fit, about equally long, so that no line or two are left alone."""
     count = max(-(-len(run) // MOST_LINES), -(-_characters(run) // MOST_CHARACTERS))
     while True:

@@ -89,13 +89,12 @@ def read_proposals(
     away, and a change that reaches over one falls into one for each word where the numbers of words allow it. In a
     line that would change too much nothing is made. `confidence` float32[len(draft)] is the recogniser's.
     """
-    flat = replace(answer, text=answer.text.replace(LINE_END, " "))
     needed = guard.needed(draft, confidence)
     proposals: list[Proposal] = []
-    for one in changes(draft.replace(LINE_END, " "), flat.text):
+    for one in _changes_but_for_breaks(draft, answer.text):
         after = answer.text[one.after_start : one.after_end]
         for part in _within_lines(one, draft[one.before_start : one.before_end], after):
-            edit = _edit(part, flat)
+            edit = _in_its_line(_edit(part, answer), draft)
             before = draft[edit.start : edit.end]
             text = guard.written(edit.text, before)
             if text != before:
@@ -108,9 +107,9 @@ def doubts_of(draft: str, answer: Answer) -> tuple[Doubt, ...]:
     """The words of the draft that the answer has as well, without much evidence; neighbours in a line are one."""
     kept = np.full(len(draft), np.nan, np.float32)
     before = after = 0
-    flat = answer.text.replace(LINE_END, " ")
-    ends = [(one.before_start, one.before_end, one.after_end) for one in changes(draft.replace(LINE_END, " "), flat)]
-    for stop, next_before, next_after in [*ends, (len(draft), len(draft), len(flat))]:
+    found = _changes_but_for_breaks(draft, answer.text)
+    ends = [(one.before_start, one.before_end, one.after_end) for one in found]
+    for stop, next_before, next_after in [*ends, (len(draft), len(draft), len(answer.text))]:
         kept[before:stop] = answer.certainty[after : after + stop - before]
         before, after = next_before, next_after
     doubts: list[Doubt] = []
@@ -137,6 +136,11 @@ def moved_doubts(doubts: Sequence[Doubt], by: int) -> tuple[Doubt, ...]:
     return tuple(replace(one, start=one.start + by, end=one.end + by) for one in doubts)
 
 
+def _changes_but_for_breaks(draft: str, answer: str) -> tuple[Change, ...]:
+    """The changes where a line break counts as a blank; places are those of the texts as they are."""
+    return changes(draft.replace(LINE_END, " "), answer.replace(LINE_END, " "))
+
+
 @dataclass(frozen=True, slots=True)
 class _Edit:
     start: int
@@ -151,6 +155,19 @@ def _edit(change: Change, answer: Answer) -> _Edit:
     start, end = parts[0].before_start, parts[-1].before_end
     text = answer.text[parts[0].after_start : parts[-1].after_end]
     return _Edit(start, end, text, min(_certainty(one, answer.certainty) for one in parts))
+
+
+def _in_its_line(edit: _Edit, draft: str) -> _Edit:
+    """An edit that writes no line break; what is put in beside one of the draft's stands where the answer has it."""
+    text = edit.text.replace(LINE_END, " ")
+    if edit.start < edit.end or text == edit.text:
+        return replace(edit, text=text)
+    before, after = draft[: edit.start], draft[edit.start :]
+    if edit.text.endswith(LINE_END) and before.endswith(LINE_END):  # "more⏎" after the break: " more" before it
+        return replace(edit, start=edit.start - 1, end=edit.end - 1, text=" " + text[:-1])
+    if edit.text.startswith(LINE_END) and after.startswith(LINE_END):  # "⏎more" before it: "more " after it
+        return replace(edit, start=edit.start + 1, end=edit.end + 1, text=text[1:] + " ")
+    return replace(edit, text=text)
 
 
 def _certainty(part: Change, certainty: NDArray[np.float32]) -> float:

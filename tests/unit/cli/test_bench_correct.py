@@ -10,6 +10,8 @@ import pytest
 from diffdesk.cli.arguments import build_parser
 from diffdesk.cli.bench_correct import bench_correct
 from diffdesk.core.errors import UserError
+from tests.unit.backends import tiny
+from tests.unit.backends.ggml.models import as_gguf
 from tests.unit.documents import drawing
 
 
@@ -57,3 +59,18 @@ def test_the_table_has_a_row_for_each_set_and_page_and_its_aims(
 def test_a_folder_without_pages_is_refused_before_a_model_is_loaded(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no pages"):
         run(tmp_path, "--model", str(tmp_path / "missing.gguf"))
+
+
+@pytest.mark.parametrize("options", [(), ("--warm",)])
+def test_a_chat_model_is_measured_through_its_own_way(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    (folder / "bad" / "two.png").unlink()
+    model = as_gguf(tiny.save(tiny.BY_NAME["plain"], tmp_path / "folder"), tmp_path / "gguf")
+    assert run(folder, "--json", "--model", str(model), "--device", "cpu", *options) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["model"]["name"] == "model-f32"
+    good = data["sets"]["good"]
+    assert good["cer_corrected"] == good["cer_draft"] == good["cer_cold"]
+    assert good["over_correction"] == 0
+    assert min(good["steps_cold"], good["steps_warm"]) >= 1

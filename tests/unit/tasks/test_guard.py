@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -81,3 +83,12 @@ def test_new_marks_are_written_as_most_in_the_draft() -> None:
 def test_the_kind_of_a_mark_is_no_error(straightens: bool) -> None:
     guard = Guard(0.5, straightens=straightens)
     assert [guard.written(*one) for one in (("’", "'"), ("'", "’"), ('"', "“"))] == ["'", "’", "“"]
+
+
+def test_names_and_codes_need_more_and_the_first_word_of_a_sentence_does_not() -> None:
+    draft = 'The man, Mr Smith of "York".\nHe said: Well, XQ-b is McLeod\nand so\n\nThen I went. So'
+    needed = Guard(0.5, names_gate=0.75).needed(draft)
+    words = [
+        draft[found.start() : found.end()] for found in re.finditer(r"\S+", draft) if needed[found.start()] == 0.75
+    ]
+    assert words == ["Mr", "Smith", '"York".', "XQ-b", "McLeod"]
