@@ -17,6 +17,7 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QTextCursor,
 )
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
@@ -169,8 +170,10 @@ class MessageWidget(QFrame):
         self._on_resized()
 
     def focus_text(self) -> None:
-        """Put the keyboard into the text."""
+        """Put the keyboard into the text, at its beginning unless something is selected."""
         if self._text is not None:
+            if not self._text.textCursor().hasSelection():
+                self._text.moveCursor(QTextCursor.MoveOperation.Start)
             self._text.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # --- building -------------------------------------------------------------------------------------

@@ -133,6 +133,7 @@ class SpanPopover(QFrame):
 
     def run(self, waiting: str) -> None:
         """Show that the part is being rewritten."""
+        self.close_card()
         # Made anew each time, as the transcript's are: it brings its own sizes for the zoom in force.
         live = self.live = LiveMessage(self._themes, self)
         live.stop_requested.connect(self.stop_requested)
@@ -188,7 +189,7 @@ class SpanPopover(QFrame):
         column = self._column
         column.activate()
         height = column.totalHeightForWidth(width) if column.hasHeightForWidth() else column.totalSizeHint().height()
-        self.resize(width, height)
+        self.resize(width, min(height, self._bounds.height() - 2 * gap))
         self.move(beside(self._anchor, self._bounds, self.size(), gap))
 
     # --- slots ----------------------------------------------------------------------------------------
