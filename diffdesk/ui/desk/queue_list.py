@@ -161,7 +161,7 @@ class QueuePanel(QFrame):
         self.list.move_pressed.connect(self._on_move_pressed)
         self.list.menu_requested.connect(self._on_menu_requested)
         self.list.resized.connect(self._pause.start)
-        self.list.verticalScrollBar().valueChanged.connect(self._pause.start)
+        self.list.verticalScrollBar().valueChanged.connect(lambda _: self._pause.start())
         self.model.drop_requested.connect(self.moved)
         self.retry_button.clicked.connect(lambda: self.retried.emit(self.failed_ids()))
         self._pause.timeout.connect(self._on_pause)

@@ -196,6 +196,7 @@ class ReviewText(QTextBrowser):
                 run += one.shown
         cursor.insertText(run, looks[look])
         cursor.endEditBlock()
+        self._lay_out()
 
     def _replace(self, older: PieceMap, changed: Sequence[int]) -> None:
         """Set some pieces again, from the last to the first so that the places before them stay true."""
@@ -210,6 +211,7 @@ class ReviewText(QTextBrowser):
             for one in self._map.shown[index]:
                 cursor.insertText(one.shown, looks[one.look])
         cursor.endEditBlock()
+        self._lay_out()
 
     def _looks(self) -> dict[Look, QTextCharFormat]:
         theme = self._themes.theme
@@ -416,6 +418,12 @@ class ReviewText(QTextBrowser):
         width = max(80, min(self.viewport().width(), round(widest)))
         if width != self.lineWrapColumnOrWidth():
             self.setLineWrapColumnOrWidth(width)
+            self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Lay the text out to its end at once: Qt would do it bit by bit, and the scroll bar know its end only then."""
+        height = round(self.document().size().height())
+        self.verticalScrollBar().setRange(0, max(0, height - self.viewport().height()))
 
     def _on_taken(self, index: int, text: str) -> None:
         self._close_field()
