@@ -7,6 +7,7 @@
     │   ├── PromptError           a request can't be sent as it is (empty, too long, can't see images)
     │   ├── SettingError          a setting's value is out of its range
     │   ├── StoreError            the place where conversations are kept can't be used
+    │   ├── TableError            a table can't be read or written
     │   ├── RecogniserError       the text recogniser failed
     │   └── EngineError           the engine process died, ran out of memory or doesn't answer
     └── ProtocolError             the two ends of a pipe disagree: a bug
@@ -102,6 +103,12 @@ class StoreError(UserError):
     """The place where conversations are kept can't be used."""
 
     kind = "store"
+
+
+class TableError(UserError):
+    """A table can't be read or written."""
+
+    kind = "table"
 
 
 class RecogniserError(UserError):

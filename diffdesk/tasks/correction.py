@@ -27,7 +27,7 @@ INSTRUCTION = (
 _TOKENS_A_PIECE = 0.6  # share of a canvas that a piece of the draft may fill, so that its correction fits one canvas
 _LENGTHS = (32, 64, 128, 256)  # of canvases, where work is to be saved
 _GROWTH = 1.25  # a correction may have so many times the draft's tokens …
-_ENDING = 8  # … and these for the end of the turn
+_ENDING = 8  # … and every answer these for the end of the turn
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
 
@@ -131,9 +131,9 @@ class _Pieces:
         self.tally.first_canvas_seconds = self.tally.first_canvas_seconds or stats.first_canvas_seconds
 
 
-def fitting_length(tokens: int, most: int) -> int:
-    """Positions of a canvas for the correction of so many tokens: no more work than the job is worth, up to `most`."""
-    needed = int(tokens * _GROWTH) + _ENDING
+def fitting_length(tokens: int, most: int, growth: float = _GROWTH) -> int:
+    """Positions of a canvas for a text of so many tokens that may grow: no more work than it is worth, up to `most`."""
+    needed = int(tokens * growth) + _ENDING
     return next((length for length in _LENGTHS if needed <= length < most), most)
 
 

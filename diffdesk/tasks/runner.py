@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from diffdesk.core.denoiser import Denoiser, Interruptible
 from diffdesk.core.errors import PromptError
 from diffdesk.core.events import AnswerState, Finished, FinishReason, Prefilled, RunEvent, RunStats
+from diffdesk.core.presets import is_correction
 from diffdesk.core.profile import Layout, ModelProfile
 from diffdesk.core.requests import RunRequest, TaskKind
 from diffdesk.core.sampler import SamplerSettings
@@ -15,6 +16,7 @@ from diffdesk.tasks import starter
 from diffdesk.tasks.aligned_correction import Draft, Guards, correct_aligned
 from diffdesk.tasks.chat import chat
 from diffdesk.tasks.correction import correct_in_turns
+from diffdesk.tasks.rewriting import rewrite
 
 
 def run_task(
@@ -41,6 +43,10 @@ def run_task(
             return iter((_declined(starter.CANT_CHAT, ""),))
         return chat(denoiser, request, settings, seed, report, is_cancelled)
     text = request.messages[-1].text
+    if request.task is TaskKind.REWRITE and profile.can_chat:
+        return rewrite(denoiser, request, settings, seed, report, is_cancelled)
+    if request.task is TaskKind.REWRITE and not is_correction(request.instruction):
+        return iter((_declined(starter.CANT_REWRITE, text),))
     if profile.layout is not Layout.ALIGNED:
         return correct_in_turns(denoiser, request, settings, seed, report, is_cancelled)
     if request.messages[-1].images:

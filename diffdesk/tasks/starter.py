@@ -20,6 +20,10 @@ CANT_LANGUAGE = (
     "The starter model knows English only, so this text is left as it is. "
     "Open DiffusionGemma from the model menu for other languages."
 )
+CANT_REWRITE = (
+    "The starter model can't follow instructions; of the rewriter's presets it does “Correct misread letters”. "
+    "Open DiffusionGemma from the model menu for everything else."
+)
 NO_CHANGES = "Nothing to correct was found."
 
 _WORD = re.compile(r"[^\W\d_]+")
