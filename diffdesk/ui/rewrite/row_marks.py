@@ -164,7 +164,12 @@ def _part(text: str, start: int, length: int) -> str:
 
 def _look(mark: Mark, theme: Theme) -> QTextCharFormat:
     look = QTextCharFormat()
-    colours = {Mark.FAINT: theme.text_muted, Mark.GONE: theme.deletion, Mark.COME: theme.insertion, Mark.BAD: theme.danger}
+    colours = {
+        Mark.FAINT: theme.text_muted,
+        Mark.GONE: theme.deletion,
+        Mark.COME: theme.insertion,
+        Mark.BAD: theme.danger,
+    }
     colour = QColor(colours.get(mark, theme.text))
     look.setForeground(colour)
     if mark is Mark.GONE:
