@@ -81,6 +81,13 @@ class InstructionEdit(QPlainTextEdit):
             self.setPlainText(text)
             self._is_told = False
 
+    def select(self, words: str) -> None:
+        """Mark words, to be typed over."""
+        found = self.document().find(words)
+        if not found.isNull():
+            self.setTextCursor(found)
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def flush(self) -> None:
         """Report what was typed now, if it has not been."""
         if self._pause.isActive():
@@ -310,12 +317,10 @@ class RewriteBar(QFrame):
     def _fill_presets(self) -> None:
         menu = _emptied(self.presets_chip)
         for one in self._presets:
-            action = QAction(one.name.replace("&", "&&"), menu)
+            action = self._add(menu, "", one.name, partial(self.preset_chosen.emit, one))
             action.setCheckable(True)
             is_same = one.instruction == self._sheet.instruction
             action.setChecked(is_same or (bool(one.key) and one.key == self._sheet.preset))
-            action.triggered.connect(partial(self._on_preset_triggered, one))
-            menu.addAction(action)
         if self._is_limited:
             return
         menu.addSeparator()
@@ -326,13 +331,12 @@ class RewriteBar(QFrame):
             for one in own:
                 self._add(forget, "trash-2", one.name, partial(self.preset_deleted.emit, one))
 
-    def _on_preset_triggered(self, preset: PresetView) -> None:
-        self.preset_chosen.emit(preset)
-
-    def _add(self, menu: QMenu, symbol: str, text: str, do: Callable[[], None]) -> None:
+    def _add(self, menu: QMenu, symbol: str, text: str, do: Callable[[], None]) -> QAction:
         """Put an entry into a menu that does something without an argument."""
-        action = menu.addAction(self._icon(symbol), text.replace("&", "&&"))
+        action = QAction(self._icon(symbol) if symbol else QIcon(), text.replace("&", "&&"), menu)
         action.triggered.connect(lambda _=False: do())
+        menu.addAction(action)
+        return action
 
     # --- looks ----------------------------------------------------------------------------------------
 

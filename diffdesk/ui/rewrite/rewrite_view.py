@@ -6,7 +6,7 @@ path.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, Signal
@@ -155,9 +155,13 @@ class RewriteView(QFrame):
         self.rows.update_rows(rows)
         self._show_current()
 
-    def show_live(self, key: Key, text: str) -> None:
-        """How the row at work reads at the moment."""
-        self.rows.show_live(key, text)
+    def show_live(self, texts: Mapping[Key, str]) -> None:
+        """How the rows at work read at the moment."""
+        self.rows.show_live(texts)
+
+    def select_in_instruction(self, words: str) -> None:
+        """Mark words of the instruction, to be typed over."""
+        self.bar.instruction.select(words)
 
     def set_undoable(self, is_undoable: bool) -> None:
         """Whether there is a decision to take back."""

@@ -256,7 +256,7 @@ class RowDetail(QFrame):
         parts: list[QWidget] = []
         if row.error is not None:
             parts.append(_error_box(row))
-        has_result = bool(row.answer) and row.sign in (RowSign.REVIEW, RowSign.ACCEPTED, RowSign.KEPT)
+        has_result = row.sign in (RowSign.REVIEW, RowSign.ACCEPTED) or (row.sign is RowSign.KEPT and bool(row.answer))
         if has_result:
             parts.append(DifferencesView(self._themes, row.text, row.answer))
         else:

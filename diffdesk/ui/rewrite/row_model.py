@@ -5,7 +5,7 @@ Ten thousand rows are one list; differences are made when a row is first painted
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
@@ -54,7 +54,7 @@ class RowModel(QAbstractTableModel):
         self._rows: list[RowView] = []
         self._places: dict[Key, int] = {}
         self._pieces: dict[int, tuple[Piece, ...]] = {}
-        self._live: tuple[Key, str] | None = None
+        self._live: dict[Key, str] = {}
 
     def show(self, rows: Sequence[RowView]) -> None:
         """Show these rows instead of those that are there."""
@@ -62,7 +62,7 @@ class RowModel(QAbstractTableModel):
         self._rows = list(rows)
         self._places = {row.key: place for place, row in enumerate(self._rows)}
         self._pieces.clear()
-        self._live = None
+        self._live = {}
         self.endResetModel()
 
     def update_rows(self, rows: Sequence[RowView]) -> None:
@@ -77,13 +77,14 @@ class RowModel(QAbstractTableModel):
         if places:  # one signal for all: whoever listens looks at what is on the screen
             self.dataChanged.emit(self.index(min(places), 0), self.index(max(places), RESULT))
 
-    def show_live(self, key: Key, text: str) -> None:
-        """How a row that is being rewritten reads at the moment."""
-        place = self._places.get(key)
-        if place is not None:
-            self._live = (key, text)
-            here = self.index(place, RESULT)
-            self.dataChanged.emit(here, here)
+    def show_live(self, texts: Mapping[Key, str]) -> None:
+        """How the rows that are being rewritten read at the moment."""
+        self._live = dict(texts)
+        for key in texts:
+            place = self._places.get(key)
+            if place is not None:
+                here = self.index(place, RESULT)
+                self.dataChanged.emit(here, here)
 
     def row(self, place: int) -> RowView:
         """What stands in a row."""
@@ -96,8 +97,8 @@ class RowModel(QAbstractTableModel):
     def pieces(self, place: int) -> tuple[Piece, ...]:
         """What the row shows as its result, with its marks."""
         row = self._rows[place]
-        if row.sign is RowSign.WORKING and self._live is not None and self._live[0] == row.key:
-            return (Piece(one_line(self._live[1]), Mark.FAINT),)
+        if row.sign is RowSign.WORKING and row.key in self._live:
+            return (Piece(one_line(self._live[row.key]), Mark.FAINT),)
         found = self._pieces.get(place)
         if found is None:
             found = self._pieces[place] = _result(row)
