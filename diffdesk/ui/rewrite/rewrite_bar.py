@@ -6,17 +6,16 @@ Shows views and says what the user chose. Knows nothing of rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from functools import partial
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QFontMetrics, QIcon, QKeyEvent, QResizeEvent
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QAction, QIcon, QResizeEvent
 from PySide6.QtWidgets import (
-    QBoxLayout,
     QButtonGroup,
     QFrame,
     QHBoxLayout,
     QMenu,
-    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -27,16 +26,26 @@ from PySide6.QtWidgets import (
 from diffdesk.ui.buttons import MenuButton
 from diffdesk.ui.icons import icon
 from diffdesk.ui.message_parts import label
+from diffdesk.ui.rewrite.instruction_edit import InstructionEdit
 from diffdesk.ui.rewrite.rewrite_views import PresetView, RewriteStatus, SheetEntry, SheetView, Work
 from diffdesk.ui.rewrite.row_model import Shown
 from diffdesk.ui.theme import Theme, ThemeKeeper
 
-NARROW = 620
-"""Width below which the instruction and its buttons stand below each other, and buttons say less."""
+NARROW, TIGHT = 620, 400
+"""Widths below which the instruction has a line of its own, and below which all is as small as can be."""
 
-NAME_CHARACTERS = 28
-TYPING_PAUSE_MS = 400
 
+class Room(StrEnum):
+    """How much room there is for the controls."""
+
+    WIDE = "wide"
+    NARROW = "narrow"
+    TIGHT = "tight"
+
+
+NAME_CHARACTERS = {Room.WIDE: 28, Room.NARROW: 14, Room.TIGHT: 8}
+
+_SHOWN_NAMES = {Shown.ALL: "All", Shown.REVIEW: "To review", Shown.ERRORS: "Errors"}
 _WORK = {
     Work.START: ("Start", "play"),
     Work.RESUME: ("Resume", "play"),
@@ -56,77 +65,6 @@ def spoken_time(seconds: float) -> str:
         return f"about {minutes} minute{'' if minutes == 1 else 's'} left"
     hours, rest = divmod(minutes, 60)
     return f"about {hours} h {rest:02d} min left"
-
-
-class InstructionEdit(QPlainTextEdit):
-    """What to do with each row, two lines high; Enter is done with it."""
-
-    typed = Signal()
-    taken = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName("Instruction")
-        self.setPlaceholderText("What is to be done with each row? Choose a preset, or say it in your own words.")
-        self.setTabChangesFocus(True)
-        self._pause = QTimer(self, interval=TYPING_PAUSE_MS, singleShot=True)
-        self._pause.timeout.connect(self.typed)
-        self._is_told = False
-        self.textChanged.connect(self._on_text_changed)
-
-    def show_text(self, text: str) -> None:
-        """Show a text that nobody has typed."""
-        if text != self.toPlainText():
-            self._is_told = True
-            self.setPlainText(text)
-            self._is_told = False
-
-    def select(self, words: str) -> None:
-        """Mark words, to be typed over."""
-        found = self.document().find(words)
-        if not found.isNull():
-            self.setTextCursor(found)
-            self.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def flush(self) -> None:
-        """Report what was typed now, if it has not been."""
-        if self._pause.isActive():
-            self._pause.stop()
-            self.typed.emit()
-
-    def fit(self, lines: int) -> None:
-        """As high as `lines` lines."""
-        margins = 2 * round(self.document().documentMargin()) + self.frameWidth() * 2
-        line = QFontMetrics(self.font()).lineSpacing()
-        self.setFixedHeight(lines * line + margins + line // 2 + 4)
-
-    def sizeHint(self) -> QSize:
-        return QSize(240, self.height())
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(120, self.height())
-
-    def event(self, event: QEvent) -> bool:
-        """Ctrl+Enter is the field's own key while it has the keyboard."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _is_enter(event):
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if _is_enter(event) and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.flush()
-            self.taken.emit()
-        else:
-            super().keyPressEvent(event)
-
-    def _on_text_changed(self) -> None:
-        if not self._is_told:
-            self._pause.start()
-
-
-def _is_enter(event: QKeyEvent) -> bool:
-    return event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class RewriteBar(QFrame):
@@ -160,7 +98,7 @@ class RewriteBar(QFrame):
         self.setProperty("kind", "bar")
         self.sheet_chip = MenuButton("Table")
         self.columns_chip = MenuButton("Columns")
-        self.export_button = QPushButton("Export")
+        self.export_button = QPushButton(" Export")
         self.instruction = InstructionEdit()
         self.presets_chip = MenuButton("Presets")
         self.work_button = QPushButton()
@@ -168,7 +106,10 @@ class RewriteBar(QFrame):
         self.progress_text = label("", "small")
         self.accept_all_button = QPushButton("Accept all")
         self.filters: dict[Shown, QPushButton] = {}
+        self.filter_chip = MenuButton("Which rows are shown")
+        self._room = Room.WIDE
         self._build()
+        self._arrange(Room.WIDE)
         self._connect()
         self._dress(themes.theme)
         self.set_status(self._status)
@@ -204,13 +145,22 @@ class RewriteBar(QFrame):
         self.progress.setAccessibleDescription(self.progress_text.text())
         self.accept_all_button.setEnabled(status.review > 0)
         counts = {Shown.ALL: status.of, Shown.REVIEW: status.review, Shown.ERRORS: status.failed}
-        names = {Shown.ALL: "All", Shown.REVIEW: "To review", Shown.ERRORS: "Errors"}
         for shown, button in self.filters.items():
-            button.setText(f"{names[shown]} {counts[shown]:,}")
+            button.setText(f"{_SHOWN_NAMES[shown]} {counts[shown]:,}")
+        self._name_filter()
+
+    def set_shown(self, shown: Shown) -> None:
+        """Show which rows are shown."""
+        self.filters[shown].setChecked(True)
+        self._name_filter()
+
+    def _name_filter(self) -> None:
+        chosen = next((one for one in self.filters.values() if one.isChecked()), None)
+        self.filter_chip.setText("" if chosen is None else f"{chosen.text()} ▾")
 
     def _show_work(self, work: Work) -> None:
         is_working = work in (Work.PAUSE, Work.PAUSING)
-        self.work_button.setText(_WORK[work][0])
+        self.work_button.setText(f" {_WORK[work][0]}")
         self.work_button.setEnabled(work not in (Work.PAUSING, Work.NOTHING))
         self.work_button.setProperty("kind", "" if is_working else "primary")
         self.work_button.style().unpolish(self.work_button)
@@ -222,39 +172,11 @@ class RewriteBar(QFrame):
     # --- building -------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        first = QHBoxLayout()
-        first.setSpacing(8)
-        first.addWidget(self.sheet_chip)
-        first.addWidget(self.columns_chip)
-        first.addStretch(1)
-        first.addWidget(self.export_button)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addWidget(self.presets_chip)
-        buttons.addWidget(self.work_button)
-        self._task = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._task.setSpacing(8)
-        self._task.addWidget(self.instruction, 1)
-        self._task.addLayout(buttons)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("Progress")
+        self.export_button.setAccessibleName("Export")
         self.progress_text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.progress_text.setMinimumWidth(40)
-        self._last = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._last.setSpacing(8)
-        self._last.addWidget(self.progress_text, 1)
-        self._last.addLayout(self._filter_line())
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 8, 16, 6)
-        column.setSpacing(8)
-        column.addLayout(first)
-        column.addLayout(self._task)
-        column.addWidget(self.progress)
-        column.addLayout(self._last)
-
-    def _filter_line(self) -> QHBoxLayout:
-        line = QHBoxLayout()
-        line.setSpacing(4)
+        self.presets_chip.setText("Presets ▾")
         group = QButtonGroup(self)
         for shown in Shown:
             button = QPushButton()
@@ -264,16 +186,64 @@ class RewriteBar(QFrame):
             button.clicked.connect(lambda _=False, one=shown: self.shown_changed.emit(one))
             group.addButton(button)
             self.filters[shown] = button
-            line.addWidget(button)
-        line.addStretch(1)
-        line.addWidget(self.accept_all_button)
-        return line
+        self._lines = [QHBoxLayout() for _ in range(6)]
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 8, 16, 6)
+        column.setSpacing(8)
+        for line in self._lines:
+            line.setSpacing(8)
+            column.addLayout(line)
+
+    def _arrange(self, room: Room) -> None:
+        """Put the controls into as many lines as the width asks for."""
+        filters: list[QWidget] = [self.filter_chip] if room is Room.TIGHT else list(self.filters.values())
+        for one in (self.filter_chip, self.accept_all_button, *self.filters.values()):
+            one.setVisible(one in filters or (one is self.accept_all_button and room is not Room.TIGHT))
+        lines: dict[Room, list[list[QWidget | None]]] = {
+            Room.WIDE: [
+                [self.sheet_chip, self.columns_chip, None, self.export_button],
+                [self.instruction, self.presets_chip, self.work_button],
+                [self.progress],
+                [self.progress_text, *filters, self.accept_all_button],
+            ],
+            Room.NARROW: [
+                [self.sheet_chip, self.columns_chip, None, self.export_button],
+                [self.instruction],
+                [self.presets_chip, self.work_button],
+                [self.progress],
+                [self.progress_text],
+                [*filters, None, self.accept_all_button],
+            ],
+            Room.TIGHT: [
+                [self.sheet_chip, None, self.export_button],
+                [self.columns_chip, self.presets_chip, None],
+                [self.instruction],
+                [self.work_button],
+                [self.progress],
+                [self.progress_text, *filters],
+            ],
+        }
+        for line in self._lines:
+            while line.takeAt(0) is not None:
+                pass
+        for line, widgets in zip(self._lines, lines[room], strict=False):
+            for widget in widgets:
+                if widget is None:
+                    line.addStretch(1)
+                else:
+                    takes_room = widget in (self.instruction, self.progress_text, self.progress)
+                    is_wide_button = widget is self.work_button and room is not Room.WIDE
+                    line.addWidget(widget, int(takes_room or is_wide_button))
+        self.export_button.setText("" if room is Room.TIGHT else " Export")
+        self.export_button.setToolTip("Export" if room is Room.TIGHT else "")
+        self._room = room
 
     def _connect(self) -> None:
         # Filled when they are opened, so that nothing changes below the pointer while rows come in.
         self.sheet_chip.menu().aboutToShow.connect(self._fill_sheets)
         self.columns_chip.menu().aboutToShow.connect(self._fill_columns)
         self.presets_chip.menu().aboutToShow.connect(self._fill_presets)
+        self.filter_chip.menu().aboutToShow.connect(self._fill_filter)
         self.export_button.clicked.connect(self.export_requested)
         self.work_button.clicked.connect(self._on_work_clicked)
         self.accept_all_button.clicked.connect(self.accept_all_pressed)
@@ -331,6 +301,16 @@ class RewriteBar(QFrame):
             for one in own:
                 self._add(forget, "trash-2", one.name, partial(self.preset_deleted.emit, one))
 
+    def _fill_filter(self) -> None:
+        menu = _emptied(self.filter_chip)
+        for shown, button in self.filters.items():
+            action = self._add(menu, "", button.text(), partial(self.shown_changed.emit, shown))
+            action.setCheckable(True)
+            action.setChecked(button.isChecked())
+        menu.addSeparator()
+        all_of_them = self._add(menu, "check", "Accept all", self.accept_all_pressed.emit)
+        all_of_them.setEnabled(self._status.review > 0)
+
     def _add(self, menu: QMenu, symbol: str, text: str, do: Callable[[], None]) -> QAction:
         """Put an entry into a menu that does something without an argument."""
         action = QAction(self._icon(symbol) if symbol else QIcon(), text.replace("&", "&&"), menu)
@@ -346,32 +326,30 @@ class RewriteBar(QFrame):
         self._fit()
 
     def _fit(self) -> None:
-        is_narrow = self.width() < self._themes.px(NARROW)
-        way = QBoxLayout.Direction.TopToBottom if is_narrow else QBoxLayout.Direction.LeftToRight
-        self._task.setDirection(way)
-        self._last.setDirection(way)
+        px, width = self._themes.px, self.width()
+        room = Room.WIDE if width >= px(NARROW) else Room.NARROW if width >= px(TIGHT) else Room.TIGHT
+        if room is not self._room:
+            self._arrange(room)
+        self.instruction.fit(2 if room is Room.WIDE else 1, self._themes.font(), px(8))
         self._name_chips()
 
     def _name_chips(self) -> None:
         """What the chips say, as short as there is room for."""
-        is_narrow = self.width() < self._themes.px(NARROW)
         sheet = self._sheet
         chosen = [sheet.columns[place] for place in sheet.chosen if place < len(sheet.columns)]
         columns = chosen[0] if len(chosen) == 1 else f"{len(chosen)} columns"
-        most = NAME_CHARACTERS // 2 if is_narrow else NAME_CHARACTERS
-        self.sheet_chip.setText(f"{_short(sheet.name, most)} ▾".replace("&", "&&"))
-        self.columns_chip.setText(f"{_short(columns, most)} ▾".replace("&", "&&"))
+        most = NAME_CHARACTERS[self._room]
+        self.sheet_chip.setText(f" {_short(sheet.name, most)} ▾".replace("&", "&&"))
+        self.columns_chip.setText(f" {_short(columns, most)} ▾".replace("&", "&&"))
         self.sheet_chip.setToolTip(sheet.name)
         self.columns_chip.setToolTip("Columns that are rewritten: " + ", ".join(chosen))
         self.columns_chip.setVisible(len(sheet.columns) > 1)
-        self.presets_chip.setText("Presets ▾")
 
     def _dress(self, theme: Theme) -> None:
         self.work_button.setIcon(icon(_WORK[self._status.work][1], self._ink(theme)))
         self.export_button.setIcon(icon("download", theme.text))
         self.sheet_chip.setIcon(icon("table", theme.text))
         self.columns_chip.setIcon(icon("columns-3", theme.text))
-        self.instruction.fit(2)
         self._fit()
 
     def _ink(self, theme: Theme) -> str:

@@ -26,7 +26,7 @@ def ask_target(parent: QWidget, name: str, then: Callable[[Path], None]) -> QFil
     offered = Path(name)
     suffix = offered.suffix
     kind = f"{suffix[1:].upper()} (*{suffix})" if suffix else "All files (*)"
-    dialog = QFileDialog(parent, "Save the rewritten table", f"{offered.stem}-rewritten{suffix}", kind)
+    dialog = QFileDialog(parent, "Save the rewritten table", f"{offered.stem}.rewritten{suffix}", kind)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setDefaultSuffix(suffix[1:])
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -18,10 +18,11 @@ TEXT = (
     "Every row is rewritten by one instruction: a plain sentence from a log line, a tidy address, a shorter text. "
     "You see each difference and decide; the file you brought is never touched."
 )
-FORMATS = "CSV, TSV, JSON Lines, Excel (.xlsx) or plain lines; the result comes out in the same format."
+FORMATS = "CSV, TSV, JSON Lines, Excel or plain lines; the result has the same format."
 WIDTH = 560
 NARROW = 400
 MOST_ENTRIES = 5
+NAME_CHARACTERS = 42
 
 
 class RewriteEmpty(QScrollArea):
@@ -47,7 +48,10 @@ class RewriteEmpty(QScrollArea):
         self.paste_button.setAccessibleName("Paste lines")
         self.paste_button.setToolTip("Each line of the clipboard becomes a row (Ctrl+V)")
         self._earlier = QVBoxLayout()
+        self._entries: Sequence[SheetEntry] = ()
+        self._is_narrow = False
         self.entry_buttons: list[QPushButton] = []
+        self._notes: list[QLabel] = []
         self._entries_title = label("Go on with", "small")
         self._build()
         self.open_button.clicked.connect(self.open_requested)
@@ -58,21 +62,27 @@ class RewriteEmpty(QScrollArea):
 
     def set_entries(self, entries: Sequence[SheetEntry]) -> None:
         """The sheets that can be gone on with, the last one first."""
-        for button in self.entry_buttons:
-            self._earlier.removeWidget(button)
-            button.hide()
-            button.deleteLater()
-        self.entry_buttons = []
+        for widget in (*self.entry_buttons, *self._notes):
+            self._earlier.removeWidget(widget)
+            widget.hide()
+            widget.deleteLater()
+        self.entry_buttons, self._notes = [], []
+        self._entries = entries
+        most = NAME_CHARACTERS // 3 if self._is_narrow else NAME_CHARACTERS
         for one in entries[:MOST_ENTRIES]:
-            name = one.name if len(one.name) <= 36 else one.name[:35] + "…"
-            button = QPushButton(f" {name} · {one.note}".replace("&", "&&"))
+            name = one.name if len(one.name) <= most else one.name[: most - 1] + "…"
+            button = QPushButton(f" {name}".replace("&", "&&"))
             button.setAccessibleName(f"Go on with {one.name}, {one.note}")
-            button.setToolTip(one.name)
+            button.setToolTip(f"{one.name}: {one.note}")
             button.setProperty("kind", "quiet")
             button.setIcon(icon("table", self._themes.theme.text))
             button.clicked.connect(lambda _=False, which=one.id: self.sheet_opened.emit(which))
+            note = label(one.note, "small")
+            note.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             self._earlier.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
+            self._earlier.addWidget(note)
             self.entry_buttons.append(button)
+            self._notes.append(note)
         self._entries_title.setVisible(bool(entries))
 
     def _build(self) -> None:
@@ -118,8 +128,11 @@ class RewriteEmpty(QScrollArea):
         """Where it is narrow the buttons stand below each other."""
         super().resizeEvent(event)
         is_narrow = event.size().width() < self._themes.px(NARROW)
-        way = QBoxLayout.Direction.TopToBottom if is_narrow else QBoxLayout.Direction.LeftToRight
-        self._buttons.setDirection(way)
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            way = QBoxLayout.Direction.TopToBottom if is_narrow else QBoxLayout.Direction.LeftToRight
+            self._buttons.setDirection(way)
+            self.set_entries(self._entries)
 
     def _dress(self, theme: Theme) -> None:
         self._mark.setPixmap(pixmap("table", theme.accent, self._themes.px(40), self.devicePixelRatioF()))

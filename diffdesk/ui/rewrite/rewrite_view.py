@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -18,8 +18,9 @@ from PySide6.QtGui import (
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
+    QResizeEvent,
 )
-from PySide6.QtWidgets import QFrame, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from diffdesk.ui.banner import Action, BannerStack, Kind, Toast
 from diffdesk.ui.composer_notice import ComposerNotice
@@ -37,6 +38,9 @@ from diffdesk.ui.views import ErrorView
 
 NO_CLIPBOARD = "The clipboard has no text to paste"
 NOTHING_LEFT = "No more rows to review"
+LOW = 440
+"""Height of the view below which the current row has no pane of its own."""
+
 _MODEL_SUFFIX = ".gguf"
 
 
@@ -90,8 +94,8 @@ class RewriteView(QFrame):
         self._drop_sheet = DropSheet(themes, self, "Drop a table or a file of lines", "table")
         self._connect()
         self.pages.installEventFilter(self)
-        themes.theme_changed.connect(lambda _: scale_spacing(self, themes.scale))
-        scale_spacing(self, themes.scale)
+        themes.theme_changed.connect(self._dress)
+        self._dress()
 
     # --- what is shown --------------------------------------------------------------------------------
 
@@ -210,6 +214,7 @@ class RewriteView(QFrame):
         self.pages.setMinimumHeight(1)
         self.notice.button.hide()
         column = QVBoxLayout(self)
+        column.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.banners)
@@ -246,6 +251,7 @@ class RewriteView(QFrame):
         detail.redo_pressed.connect(lambda: self._on_redo_pressed(table.selected_keys()))
         detail.redo_confirmed.connect(lambda note: self.redo_requested.emit(table.selected_keys(), note))
         detail.edited.connect(self.edited)
+        detail.writing_changed.connect(self._fit)
         detail.left.connect(lambda: table.setFocus(Qt.FocusReason.OtherFocusReason))
 
     # --- what the user does ---------------------------------------------------------------------------
@@ -284,15 +290,32 @@ class RewriteView(QFrame):
 
     def _set_shown(self, shown: Shown) -> None:
         self.shown.set_shown(shown)
-        self.bar.filters[shown].setChecked(True)
-        if not self.table.currentIndex().isValid():
-            self.table.go_to(0)
+        self.bar.set_shown(shown)
+        current = self.table.currentIndex()
+        self.table.go_to(current.row() if current.isValid() else 0)
         self._show_current()
 
     def _show_current(self) -> None:
         self.detail.show_row(self.table.current())
 
+    def _fit(self) -> None:
+        """Where it is low the rows need all the room; the pane comes when something is written in it."""
+        is_low = self.height() < self._themes.px(LOW)
+        self.detail.setVisible(not is_low or self.detail.is_writing)
+
+    def _dress(self) -> None:
+        scale_spacing(self, self._themes.scale)
+        self._fit()
+
     # --- Qt -------------------------------------------------------------------------------------------
+
+    def minimumSizeHint(self) -> QSize:
+        """Small: what there is less room for is arranged in another way."""
+        return QSize(240, 200)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Ctrl+V brings lines in while there is no table."""

@@ -20,9 +20,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from diffdesk.core.differences import changes
 from diffdesk.ui.buttons import IconButton
-from diffdesk.ui.differences_view import DifferencesView
+from diffdesk.ui.differences_view import MAX_COMPARED, MarkedText
 from diffdesk.ui.message_parts import label
+from diffdesk.ui.rewrite.instruction_edit import is_enter
 from diffdesk.ui.rewrite.rewrite_views import RowSign, RowView
 from diffdesk.ui.rewrite.row_model import SIGN_HELP, number_of
 from diffdesk.ui.text_views import PlainView
@@ -45,13 +47,13 @@ class ResultEdit(QPlainTextEdit):
 
     def event(self, event: QEvent) -> bool:
         """Ctrl+Enter is the field's own key while it has the keyboard."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _is_enter(event):
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and is_enter(event):
             event.accept()
             return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if _is_enter(event) and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+        if is_enter(event) and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.taken.emit()
         elif event.key() == Qt.Key.Key_Escape:
             self.left.emit()
@@ -75,7 +77,7 @@ class RowDetail(QFrame):
     """See the module.
 
     Signals: `edited` carries the row and its new text; `redo_confirmed` the note; `left` says that the keyboard
-    belongs to the table again; the others speak for themselves.
+    belongs to the table again; `writing_changed` that something is being written here or not any more.
     """
 
     accept_pressed = Signal()
@@ -85,6 +87,7 @@ class RowDetail(QFrame):
     edited = Signal(object, str)
     redo_confirmed = Signal(str)
     left = Signal()
+    writing_changed = Signal()
 
     def __init__(self, themes: ThemeKeeper, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -92,6 +95,8 @@ class RowDetail(QFrame):
         self._row: RowView | None = None
         self._content: QWidget | None = None
         self._is_undoable = False
+        self._is_noting = False
+        self._edited_from = ""  # what stood in the editor when it was opened
         self.setProperty("kind", "page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("The current row")
@@ -118,6 +123,11 @@ class RowDetail(QFrame):
         """Whether the result is being edited."""
         return self._pages.currentWidget() is self._editing
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether the result, or a note for another try, is being written."""
+        return self.is_editing or self._is_noting
+
     def show_row(self, row: RowView | None) -> None:
         """Show a row. What was being edited in another one is kept, as a cell of a spreadsheet keeps it."""
         if row == self._row and self._content is not None:
@@ -139,8 +149,10 @@ class RowDetail(QFrame):
         """Edit the result in its place."""
         if self._row is None or not self.edit_button.isEnabled():
             return
-        self.editor.setPlainText(self._row.answer or self._row.text)
+        self._edited_from = self._row.answer or self._row.text
+        self.editor.setPlainText(self._edited_from)
         self._pages.setCurrentWidget(self._editing)
+        self.writing_changed.emit()
         self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
         self.editor.selectAll()
 
@@ -148,8 +160,8 @@ class RowDetail(QFrame):
         """Keep what was edited, if anything is being edited."""
         if self.is_editing and self._row is not None:
             text = self.editor.toPlainText()
-            self._pages.setCurrentWidget(self._scroll)
-            if text != self._row.answer:
+            self._end_edit()
+            if text != self._edited_from:
                 self.edited.emit(self._row.key, text)
 
     def open_note(self, count: int) -> None:
@@ -157,12 +169,17 @@ class RowDetail(QFrame):
         rows = "this row" if count == 1 else f"these {count:,} rows"
         self.note.setPlaceholderText(f"What should be different? Enter rewrites {rows} again.")
         self._note_line.show()
+        self._is_noting = True
+        self.writing_changed.emit()
         self.note.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def close_note(self) -> None:
         """Ask no more."""
         self.note.clear()
         self._note_line.hide()
+        if self._is_noting:
+            self._is_noting = False
+            self.writing_changed.emit()
 
     # --- doing it -------------------------------------------------------------------------------------
 
@@ -248,7 +265,7 @@ class RowDetail(QFrame):
             for part in self._parts(row):
                 column.addWidget(part)
         column.addStretch(1)
-        self._scroll.setWidget(content)  # the one before is deleted
+        self._scroll.setWidget(content)  # deletes the one before
         self._content = content
 
     def _parts(self, row: RowView) -> list[QWidget]:
@@ -258,7 +275,9 @@ class RowDetail(QFrame):
             parts.append(_error_box(row))
         has_result = row.sign in (RowSign.REVIEW, RowSign.ACCEPTED) or (row.sign is RowSign.KEPT and bool(row.answer))
         if has_result:
-            parts.append(DifferencesView(self._themes, row.text, row.answer))
+            is_short = max(len(row.text), len(row.answer)) <= MAX_COMPARED
+            found = changes(row.text, row.answer) if is_short else ()
+            parts.append(MarkedText(self._themes, row.text, row.answer, found))
         else:
             parts.append(PlainView(self._themes, row.text))
         if row.note:
@@ -290,12 +309,12 @@ class RowDetail(QFrame):
         self.left.emit()
 
     def _on_edit_left(self) -> None:
-        self._pages.setCurrentWidget(self._scroll)
+        self._end_edit()
         self.left.emit()
 
-
-def _is_enter(event: QKeyEvent) -> bool:
-    return event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+    def _end_edit(self) -> None:
+        self._pages.setCurrentWidget(self._scroll)
+        self.writing_changed.emit()
 
 
 def _error_box(row: RowView) -> QFrame:

@@ -49,7 +49,7 @@ def difference(before: str, after: str) -> tuple[Piece, ...]:
     place = 0
     for change in changes(before, after):
         pieces.append(Piece(one_line(after[place : change.after_start])))
-        gone, come = one_line(change.before), one_line(change.after)
+        gone, come = _visible(change.before), _visible(change.after)
         pieces.append(Piece(gone, Mark.GONE))
         if gone and come and not gone[-1].isspace():
             pieces.append(Piece("\u2009"))  # a thin space: two words that touch read as one
@@ -60,10 +60,13 @@ def difference(before: str, after: str) -> tuple[Piece, ...]:
 
 
 def one_line(text: str) -> str:
-    """A text with signs for its line breaks and tabs, and white space that changed made visible."""
-    if text and not text.strip():
-        text = text.replace(" ", "␣")
+    """A text with signs for its line breaks and tabs."""
     return text.replace("\r\n", "↵").replace("\n", "↵").replace("\r", "↵").replace("\t", "⇥")
+
+
+def _visible(text: str) -> str:
+    """A changed text such that changed white space can be seen."""
+    return one_line(text if text.strip() else text.replace(" ", "␣"))
 
 
 def paint_pieces(

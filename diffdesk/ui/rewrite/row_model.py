@@ -55,6 +55,13 @@ class RowModel(QAbstractTableModel):
         self._places: dict[Key, int] = {}
         self._pieces: dict[int, tuple[Piece, ...]] = {}
         self._live: dict[Key, str] = {}
+        self._is_narrow = False
+
+    def set_narrow(self, is_narrow: bool) -> None:
+        """Whether there is no room for the heading of the states."""
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, SIGN, SIGN)
 
     def show(self, rows: Sequence[RowView]) -> None:
         """Show these rows instead of those that are there."""
@@ -127,7 +134,7 @@ class RowModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return HEADINGS[section]
+            return "" if self._is_narrow and section == SIGN else HEADINGS[section]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if section == NUMBER else Qt.AlignmentFlag.AlignLeft
             return int(side | Qt.AlignmentFlag.AlignVCenter)
@@ -191,10 +198,8 @@ def _result(row: RowView) -> tuple[Piece, ...]:
     if row.sign is RowSign.FAILED:
         said = f"{row.error.title}. {row.error.remedy or row.error.text}" if row.error else row.note
         return (Piece(one_line(said), Mark.BAD),)
-    if row.sign is RowSign.REVIEW:
-        return difference(row.text, row.answer)
-    if row.sign is RowSign.ACCEPTED:
+    if row.sign in (RowSign.REVIEW, RowSign.ACCEPTED):
         return difference(row.text, row.answer)
     if row.sign in (RowSign.KEPT, RowSign.SAME):
-        return (Piece(one_line(row.text)),)
+        return (Piece(one_line(row.text), Mark.FAINT),)
     return ()

@@ -254,6 +254,7 @@ class RowTable(QTableView):
         """Widths and heights for the theme, the zoom and the room there is."""
         delegate = self._delegate
         delegate.is_narrow = self.viewport().width() < self._themes.px(NARROW)
+        self._rows.set_narrow(delegate.is_narrow)
         self.setColumnHidden(TEXT, delegate.is_narrow)
         self.verticalHeader().setDefaultSectionSize(delegate.row_height())
         last = self._rows.row(self._rows.rowCount() - 1).key[0] + 1 if self._rows.rowCount() else 1

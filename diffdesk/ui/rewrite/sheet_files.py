@@ -113,7 +113,7 @@ def export(sheet: SheetRow, rows: Mapping[Key, RewriteRow], kept: Path, target: 
     is_lines = table.format is TableFormat.LINES
     added = [
         AddedColumn(
-            f"{table.columns[place]} rewritten",
+            f"{table.columns[place]} (rewritten)",
             [_exported(rows[number, place], is_lines) for number in range(len(table.rows))],
         )
         for place in sheet.chosen

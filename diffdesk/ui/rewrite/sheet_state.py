@@ -53,6 +53,10 @@ class SheetState:
         """What the model has not been given yet, in order."""
         return [one for one in self.rows.values() if one.state is RowState.WAITING and one.key not in self.working]
 
+    def is_waiting(self, key: Key) -> bool:
+        """Whether a text has no result yet."""
+        return key in self.rows and self.rows[key].state is RowState.WAITING
+
     def with_state(self, state: RowState) -> list[Key]:
         """The texts in a state."""
         return [key for key, row in self.rows.items() if row.state is state]
@@ -91,10 +95,10 @@ class SheetState:
 
     def outcome(self, key: Key, finished: Finished, answer: str) -> RewriteRow | None:
         """What a run makes of a row; None where the user has been quicker to decide on it."""
-        row = self.rows.get(key)
-        if row is None or row.state is not RowState.WAITING:
+        if not self.is_waiting(key):
             self.working.discard(key)
             return None
+        row = self.rows[key]
         notes = " ".join(finished.notes)
         if finished.reason is FinishReason.FAILED:
             return replace(row, state=RowState.FAILED, note="", error=finished.error)
