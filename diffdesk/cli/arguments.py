@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from diffdesk import __version__
+from diffdesk.cli.rewrite_arguments import add_rewrite
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -18,6 +19,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_profile(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_ask(commands)
+    add_rewrite(commands, _add_model)
     _add_convert(commands)
     doctor = commands.add_parser("doctor", help="tell versions, hardware, models, and what is missing")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")

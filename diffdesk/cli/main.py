@@ -13,21 +13,28 @@ from diffdesk.cli.bench_starter import bench_starter
 from diffdesk.cli.bench_step import bench_step
 from diffdesk.cli.convert import convert
 from diffdesk.cli.doctor import doctor
+from diffdesk.cli.rewrite import rewrite
 from diffdesk.core.errors import UserError
 from diffdesk.paths import Places
 
 WindowBench = Callable[[float, int], Mapping[str, object]]
 
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace, Places], int]] = {
+    "ask": ask,
+    "rewrite": rewrite,
+    "convert": convert,
+    "doctor": doctor,
+}
+
 
 def run_command(arguments: argparse.Namespace, places: Places, window_bench: WindowBench) -> int:
-    """Run the subcommand in `arguments`; returns the exit code: 0 fine, 1 failed, 2 can't be done as asked."""
+    """Run the subcommand in `arguments`; returns the exit code: 0 fine, 1 failed, 2 can't be done as asked.
+
+    Subcommands may have more of their own.
+    """
     try:
-        if arguments.command == "ask":
-            return ask(arguments, places)
-        if arguments.command == "convert":
-            return convert(arguments, places)
-        if arguments.command == "doctor":
-            return doctor(arguments, places)
+        if arguments.command in _COMMANDS:
+            return _COMMANDS[arguments.command](arguments, places)
         if arguments.bench == "step":
             return bench_step(arguments, places)
         if arguments.bench == "starter":

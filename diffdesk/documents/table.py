@@ -52,19 +52,22 @@ class Table:
     first_row: int = 1
     width: int = 1
 
+    def named(self, wanted: str) -> str:
+        """The name of a column from its name or its number from 1; raises `TableError` where there is none."""
+        if wanted in self.columns:
+            return wanted
+        if wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= len(self.columns):
+            return self.columns[int(wanted) - 1]
+        raise TableError(
+            f"There is no column “{wanted}”",
+            f"There are: {', '.join(f'“{one}”' for one in self.columns[:20])}"
+            f"{' and more' if len(self.columns) > 20 else ''}.",
+            "Choose one of these. If the first row is text as well, say that there is no header.",
+        )
+
     def column(self, name: str) -> tuple[str, ...]:
-        """The texts of a column, by its name or its number from 1; raises `TableError` where there is none."""
-        if name in self.columns:
-            at = self.columns.index(name)
-        elif name.isascii() and name.isdigit() and 1 <= int(name) <= len(self.columns):
-            at = int(name) - 1
-        else:
-            raise TableError(
-                f"There is no column “{name}”",
-                f"There are: {', '.join(f'“{one}”' for one in self.columns[:20])}"
-                f"{' and more' if len(self.columns) > 20 else ''}.",
-                "Choose one of these. If the first row is text as well, say that there is no header.",
-            )
+        """The texts of a column; raises `TableError` where there is none of that name or number."""
+        at = self.columns.index(self.named(name))
         return tuple(row[at] for row in self.rows)
 
 

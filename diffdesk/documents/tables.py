@@ -27,9 +27,11 @@ __all__ = [
     "AddedColumn",
     "Table",
     "TableFormat",
+    "check_target",
     "free_name",
     "read_lines",
     "read_table",
+    "table_text",
     "write_table",
 ]
 
@@ -111,7 +113,7 @@ def write_table(table: Table, added: Sequence[AddedColumn], target: Path) -> tup
     """
     if any(len(one.values) != len(table.rows) for one in added):
         raise ValueError("an added column needs a text for each row")
-    _check_target(table, target)
+    check_target(table, target)
     if not added:
         return _written(target, lambda stream: _write_bytes(stream, table.original))
     if table.format is TableFormat.XLSX:
@@ -119,12 +121,13 @@ def write_table(table: Table, added: Sequence[AddedColumn], target: Path) -> tup
         names = _free_names(table.columns, added) if table.has_header else None
         values = [one.values for one in added]
         return _written(target, lambda stream: write_workbook(table.original, place, names, values, stream))
-    text, notes = _text_with(table, added)
+    text, notes = table_text(table, added)
     data, said = encode(text, decode(table.original)[1])
     return (*notes, *said, *_written(target, lambda stream: _write_bytes(stream, data)))
 
 
-def _text_with(table: Table, added: Sequence[AddedColumn]) -> tuple[str, tuple[str, ...]]:
+def table_text(table: Table, added: Sequence[AddedColumn]) -> tuple[str, tuple[str, ...]]:
+    """The text of the file with columns added, and what the user should know; not for workbooks."""
     text, _ = decode(table.original)
     values = [[without_lone(value) for value in one.values] for one in added]
     if table.format is TableFormat.JSONL:
@@ -138,6 +141,23 @@ def _text_with(table: Table, added: Sequence[AddedColumn]) -> tuple[str, tuple[s
     )
     head = _free_names(table.columns, added) if table.has_header else None
     return delimited.with_columns(text, dialect, table.width, head, kept), _guard_note(guarded)
+
+
+def check_target(table: Table, target: Path) -> None:
+    """Raise `TableError` if the table may not be written there."""
+    source = table.source
+    if source is not None and target.exists() and source.exists() and target.samefile(source):
+        raise TableError(
+            "The file itself is never overwritten", f"{target} is what the table was read from.", "Choose another name."
+        )
+    is_book = SUFFIXES.get(target.suffix.lower()) is TableFormat.XLSX
+    needed = source.suffix.lower() if source is not None and table.format is TableFormat.XLSX else ""
+    if is_book != (table.format is TableFormat.XLSX) or (needed and target.suffix.lower() != needed):
+        raise TableError(
+            "A table is given back in the format that it came in",
+            f"{target.name} has the ending of another one.",
+            f"Choose a name that ends in {needed or (source.suffix if source else '.txt') or '.txt'}.",
+        )
 
 
 def _guard_note(count: int) -> tuple[str, ...]:
@@ -227,22 +247,6 @@ def _check_kind(data: bytes, path: Path) -> None:
             "This is no table",
             f"{path.name} is {what}.",
             "Tables can be CSV, TSV, JSON lines, .xlsx or .xlsm; any other text file is read line by line.",
-        )
-
-
-def _check_target(table: Table, target: Path) -> None:
-    source = table.source
-    if source is not None and target.exists() and source.exists() and target.samefile(source):
-        raise TableError(
-            "The file itself is never overwritten", f"{target} is what the table was read from.", "Choose another name."
-        )
-    is_book = SUFFIXES.get(target.suffix.lower()) is TableFormat.XLSX
-    needed = source.suffix.lower() if source is not None and table.format is TableFormat.XLSX else ""
-    if is_book != (table.format is TableFormat.XLSX) or (needed and target.suffix.lower() != needed):
-        raise TableError(
-            "A table is given back in the format that it came in",
-            f"{target.name} has the ending of another one.",
-            f"Choose a name that ends in {needed or (source.suffix if source else '.txt') or '.txt'}.",
         )
 
 

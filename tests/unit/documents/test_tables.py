@@ -160,13 +160,16 @@ def test_new_texts_are_quoted_where_it_has_to_be(tmp_path: Path) -> None:
     st.lists(st.lists(st.text(max_size=12), min_size=2, max_size=5), min_size=1, max_size=8),
     st.sampled_from(",;\t|"),
     st.sampled_from(["\n", "\r\n"]),
-    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.booleans(),
 )
 def test_what_a_csv_writer_writes_is_read_as_it_was_meant(
-    rows: list[list[str]], delimiter: str, line_end: str, quoting: int
+    rows: list[list[str]], delimiter: str, line_end: str, is_quoted: bool
 ) -> None:
     stream = io.StringIO()
-    csv.writer(stream, delimiter=delimiter, lineterminator=line_end, quoting=quoting).writerows(rows)
+    dialect = csv.excel()
+    dialect.delimiter, dialect.lineterminator = delimiter, line_end
+    dialect.quoting = csv.QUOTE_ALL if is_quoted else csv.QUOTE_MINIMAL
+    csv.writer(stream, dialect).writerows(rows)
     found = records(stream.getvalue(), Dialect(delimiter, line_end))
     expected = [[cell.encode("utf-8", "replace").decode() if cell.isascii() else cell for cell in row] for row in rows]
     assert [list(one.fields) for one in found if one.start < one.end] == expected
