@@ -11,6 +11,7 @@ from diffdesk.ui.app import Program
 from diffdesk.ui.rewrite.rewrite_presenter import RewritePresenter
 from diffdesk.ui.rewrite.rewrite_view import RewriteView
 from diffdesk.ui.rewrite.sheet_state import SheetState
+from diffdesk.workers.store_lane import StoreLane
 
 NOISY = [
     "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie m0on rises.",
@@ -28,6 +29,7 @@ class Rewriter:
 
     view: RewriteView
     presenter: RewritePresenter
+    store: StoreLane
 
     @property
     def state(self) -> SheetState:
@@ -46,9 +48,7 @@ class Rewriter:
 
     def wait_until_done(self, qtbot: QtBot, rows: int) -> None:
         """Wait until that many rows need the model no more."""
-        qtbot.waitUntil(
-            lambda: sum(row.state is not RowState.WAITING for row in self.rows()) >= rows, timeout=180_000
-        )
+        qtbot.waitUntil(lambda: sum(row.state is not RowState.WAITING for row in self.rows()) >= rows, timeout=180_000)
 
     def wait_until_rested(self, qtbot: QtBot) -> None:
         """Wait until no row is at work, and all that was asked of the store is done."""
@@ -58,7 +58,7 @@ class Rewriter:
     def settle(self, qtbot: QtBot) -> None:
         """Wait until everything that was asked of the store is done and told."""
         done: list[str] = []
-        self.presenter.store.submit(lambda store: "done", done.append)
+        self.store.submit(lambda store: "done", done.append)
         qtbot.waitUntil(lambda: bool(done), timeout=30_000)
 
 
@@ -71,4 +71,4 @@ def open_rewriter(program: Program) -> Rewriter:
     view.resize(1000, 700)
     view.show()
     presenter.start()
-    return Rewriter(view, presenter)
+    return Rewriter(view, presenter, controller.store)

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from diffdesk.core.events import AnswerState, Finished, FinishReason
+from diffdesk.core.events import Finished
+from diffdesk.services.rewriting import row_error
 from diffdesk.store import RewriteRow, RowState, SheetRow
 from diffdesk.ui.rewrite.rewrite_views import Key, RewriteStatus, RowSign, RowView, SheetView, Work
 from diffdesk.ui.rows import error_view
 
 EDITED = "Edited by you."
-EMPTY = "The model wrote nothing for this row. Try again, perhaps with a note."
-UNSETTLED = "The canvas did not settle: read this row with care."
+UNSETTLED = "A canvas didn't settle: read this row with care."
 
 _SIGNS = {
     RowState.WAITING: RowSign.WAITING,
@@ -99,17 +99,12 @@ class SheetState:
             self.working.discard(key)
             return None
         row = self.rows[key]
-        notes = " ".join(finished.notes)
-        if finished.reason is FinishReason.FAILED:
-            return replace(row, state=RowState.FAILED, note="", error=finished.error)
-        if finished.state is AnswerState.DECLINED:
-            return replace(row, state=RowState.FAILED, note=notes)
-        if finished.state is not AnswerState.COMPLETE or not answer.strip():
-            return replace(row, state=RowState.FAILED, note=EMPTY)
-        if finished.reason is FinishReason.NOT_SETTLED or finished.stats.unsettled_canvases:
-            notes = f"{notes} {UNSETTLED}".strip()
+        error = row_error(finished)
+        if error is not None:
+            return replace(row, state=RowState.FAILED, note="", error=error)
+        notes = [*finished.notes, *([UNSETTLED] if finished.stats.unsettled_canvases else [])]
         state = RowState.ACCEPTED if answer == row.text else RowState.DONE
-        return replace(row, answer=answer, state=state, note=notes)
+        return replace(row, answer=answer, state=state, note=" ".join(notes))
 
     # --- what the user decides ------------------------------------------------------------------------
 
