@@ -27,6 +27,8 @@ class NewSheet:
     source: str
     columns: tuple[str, ...]
     row_count: int
+    path: str = ""
+    has_header: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class SheetRow:
         name: the file's name, or what to call pasted lines.
         format: the caller's word for the kind of file.
         source: sha256 of the attachment that holds the file as it came in.
+        path: where the user's own file was; empty for pasted lines.
+        has_header: whether its first row names the columns.
         columns: names of all its columns, in order.
         row_count: rows of the file.
         chosen: which columns are rewritten, as places in `columns`.
@@ -53,6 +57,8 @@ class SheetRow:
     source: str
     columns: tuple[str, ...]
     row_count: int
+    path: str
+    has_header: bool
     chosen: tuple[int, ...]
     instruction: str
     preset: str

@@ -10,6 +10,8 @@ _TABLES = (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL,
         format TEXT NOT NULL,
+        path TEXT NOT NULL,
+        has_header INTEGER NOT NULL,
         source TEXT NOT NULL REFERENCES attachments (sha256),
         columns TEXT NOT NULL,
         row_count INTEGER NOT NULL,

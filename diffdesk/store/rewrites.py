@@ -41,9 +41,13 @@ class Rewrites:
             if known is None:
                 raise LookupError(f"no attachment {new.source}")
             cursor = connection.execute(
-                "INSERT INTO rewrite_sheets (name, format, source, columns, row_count, created, updated)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (storable(new.name), new.format, new.source, columns, new.row_count, now, now),
+                "INSERT INTO rewrite_sheets"
+                " (name, format, path, has_header, source, columns, row_count, created, updated)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(storable(new.name), new.format, storable(new.path), new.has_header, new.source),
+                    *(columns, new.row_count, now, now),
+                ),
             )
         return self.sheet(int(cursor.lastrowid or 0))
 
@@ -173,6 +177,8 @@ def _sheet(row: sqlite3.Row) -> SheetRow:
         source=row["source"],
         columns=tuple(str(one) for one in json.loads(row["columns"])),
         row_count=row["row_count"],
+        path=row["path"],
+        has_header=bool(row["has_header"]),
         chosen=tuple(int(one) for one in json.loads(row["chosen"])),
         instruction=row["instruction"],
         preset=row["preset"],

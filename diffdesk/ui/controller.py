@@ -41,6 +41,7 @@ from diffdesk.workers.store_lane import StoreLane
 
 if TYPE_CHECKING:
     from diffdesk.ui.desk.desk_presenter import DeskPresenter
+    from diffdesk.ui.rewrite.rewrite_presenter import RewritePresenter
 
 log = logging.getLogger(__name__)
 STATE_PARAMETERS, STATE_LAYOUT, STATE_OPEN, STATE_VIEW = "parameters", "layout", "open_conversation", "view"
@@ -95,6 +96,7 @@ class Controller(QObject):
         self._image_texts = ImageTextPresenter(window, self.pool, self.answering.recogniser)
         self._history = HistoryPresenter(window, self.store, self.pool)
         self.desk: DeskPresenter | None = None  # made when it is first wanted
+        self.rewriter: RewritePresenter | None = None  # likewise
         self.spans = SpanPresenter(
             window,
             self.engine,
@@ -383,6 +385,8 @@ class Controller(QObject):
     def _on_place_requested(self, place: str) -> None:
         if place == WindowPlace.DESK:
             self.open_desk().start()
+        elif place == WindowPlace.REWRITER:
+            self.open_rewriter().start()
 
     def open_desk(self) -> DeskPresenter:
         """The correction desk, which is imported and made only when it is wanted."""
@@ -395,6 +399,17 @@ class Controller(QObject):
             self.desk.set_parameters(self._parameters)
             self._window.add_place(WindowPlace.DESK, self.desk.view)
         return self.desk
+
+    def open_rewriter(self) -> RewritePresenter:
+        """The bulk rewriter, which is imported and made only when it is wanted."""
+        if self.rewriter is None:
+            from diffdesk.ui.rewrite.rewrite_presenter import RewritePresenter
+            from diffdesk.ui.rewrite.rewrite_view import RewriteView
+
+            view = RewriteView(self._themes)
+            self.rewriter = RewritePresenter(view, self.engine, self.store, self.pool, self.models)
+            self._window.add_place(WindowPlace.REWRITER, view)
+        return self.rewriter
 
     def _on_sources_dropped(self, dropped: Dropped) -> None:
         """On the desk pages join its queue; elsewhere the user says what is wanted."""
@@ -471,6 +486,8 @@ class Controller(QObject):
         self._image_texts.stop()
         if self.desk is not None:
             self.desk.close()
+        if self.rewriter is not None:
+            self.rewriter.close()
         self.answering.close()
         self.engine.close()
         self.store.submit(lambda store: store.purge_deleted())

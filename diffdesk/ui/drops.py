@@ -63,10 +63,17 @@ def _is_model(file: Path) -> bool:
 
 
 class DropSheet(QWidget):
-    """Covers its parent while something that can be dropped hovers over it."""
+    """Covers its parent while something that can be dropped hovers over it, and says what that may be."""
 
-    def __init__(self, themes: ThemeKeeper, parent: QWidget) -> None:
+    def __init__(
+        self,
+        themes: ThemeKeeper,
+        parent: QWidget,
+        text: str = "Drop images, PDF files, text, or a model",
+        symbol: str = "image-plus",
+    ) -> None:
         super().__init__(parent)
+        self._text, self._symbol = text, symbol
         self._covered = parent
         self._themes = themes
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -91,13 +98,13 @@ class DropSheet(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(px(16), px(16), -px(16), -px(16)), px(12), px(12))
         side = px(40)
         middle = self.rect().center()
-        mark = pixmap("image-plus", theme.accent, side, self.devicePixelRatioF())
+        mark = pixmap(self._symbol, theme.accent, side, self.devicePixelRatioF())
         painter.drawPixmap(middle.x() - side // 2, middle.y() - side - px(8), mark)
         painter.setPen(QColor(theme.text))
         painter.setFont(self._themes.font(1.15, is_bold=True))
         below = self.rect().adjusted(px(24), middle.y() + px(8), -px(24), 0)
         flags = int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap)
-        painter.drawText(below, flags, "Drop images, PDF files, text, or a model")
+        painter.drawText(below, flags, self._text)
         painter.end()
 
 

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -33,12 +34,19 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no kil
 
 
 class Typing:
-    """A typist at work in a process of its own, and what it says."""
+    """A typist, or another program that says what it shows, at work in a process of its own."""
 
-    def __init__(self, profile: Path, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        profile: Path,
+        patience: float = PATIENCE,
+        *,
+        module: str = "tests.e2e.typist",
+        arguments: Sequence[str] = (),
+    ) -> None:
         self._errors = (profile / "typist.log").open("w+", encoding="utf-8")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.typist", str(profile)],
+            [sys.executable, "-m", module, str(profile), *arguments],
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,

@@ -89,7 +89,7 @@ def test_a_word_is_tried_again_seen_as_a_difference_and_undone(
     assert frames
     assert not popover.isVisible()
 
-    toast = program.window.centre.toast
+    toast = program.window.toast
     assert toast.text.text() == view.note
     toast.button.click()
     qtbot.waitUntil(lambda: last_version(program) == (1, 2), timeout=30_000)
@@ -150,7 +150,7 @@ def test_a_stopped_rewriting_leaves_nothing_behind_and_a_question_works_after_it
         QTest.keyClick(program.window.spans.popover.start_button, Qt.Key.Key_Space)
     QTest.keyClick(program.window.spans.popover, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not program.controller.spans.is_busy, timeout=60_000)
-    assert program.window.centre.toast.text.text() == "Stopped. The text is as it was."
+    assert program.window.toast.text.text() == "Stopped. The text is as it was."
     assert last_version(program) == (1, 1)
     say(program, "Tbe lazy dog.")
     assert wait_for_answer(qtbot, program).text == "The lazy dog."

@@ -108,9 +108,7 @@ def test_waiting_pages_are_moved_among_those_that_wait(desk: DeskView) -> None:
 
 
 @pytest.mark.parametrize(("place", "before"), [(8, 9), (0, 6), (12, None), (-1, None)])
-def test_a_dropped_row_is_wanted_before_the_next_one_that_waits(
-    desk: DeskView, place: int, before: int | None
-) -> None:
+def test_a_dropped_row_is_wanted_before_the_next_one_that_waits(desk: DeskView, place: int, before: int | None) -> None:
     moved: list[tuple[int, object]] = []
     desk.moved.connect(lambda page, other: moved.append((page, other)))
     model = desk.queue.model

@@ -42,9 +42,7 @@ def move_to(text: ReviewText, place: QPoint) -> None:
 def test_the_text_shows_what_was_taken_away_and_what_is_offered(text: ReviewText) -> None:
     said = text.toPlainText().replace("\u2009", " ")
     assert said == (
-        "The tumed turned again. [again,] clock\n"
-        "At [Around] trust  left as read: too much would change\n"
-        "corne come end"
+        "The tumed turned again. [again,] clock\nAt [Around] trust  left as read: too much would change\ncorne come end"
     )
 
 

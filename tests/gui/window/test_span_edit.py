@@ -113,7 +113,7 @@ def test_the_keyboard_alone_is_enough(window: MainWindow) -> None:
 def test_without_a_selection_it_is_said_what_to_do(window: MainWindow) -> None:
     show(window, mine(1), message(2, ANSWER))
     press_rewrite(window)
-    assert window.centre.toast.text.text() == SELECT_FIRST
+    assert window.toast.text.text() == SELECT_FIRST
     assert not window.spans.popover.isVisible()
 
 
@@ -124,7 +124,7 @@ def test_while_something_is_written_nothing_is_offered(window: MainWindow, qtbot
     window.set_busy(True)
     assert not window.spans.button.isVisible()
     press_rewrite(window)
-    assert window.centre.toast.text.text() == BUSY
+    assert window.toast.text.text() == BUSY
     assert not window.spans.popover.isVisible()
 
 

@@ -110,7 +110,10 @@ def test_a_size_that_makes_no_sense_is_refused(
     path = write_blank_pdf(tmp_path / "absurd.pdf", *size)
     assert recogniser.count_pages(path) == 1
     source = PageSource(path, 0, 1, PageKind.PDF)
-    for work in (lambda: recogniser.draw_page(source, tmp_path / "a.png"), lambda: recogniser.page_thumbnail(source, 9)):
+    for work in (
+        lambda: recogniser.draw_page(source, tmp_path / "a.png"),
+        lambda: recogniser.page_thumbnail(source, 9),
+    ):
         with pytest.raises(ImageError, match="a size that makes no sense"):
             work()
     assert not (tmp_path / "a.png").exists()

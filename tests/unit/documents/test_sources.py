@@ -224,8 +224,12 @@ def test_three_hundred_broken_files_give_an_error_each_and_the_whole_ones_their_
         corners().save(tmp_path / f"whole {number}.png")
     found = list(find_pages([tmp_path], recogniser))
     wrong = [one for one in found if isinstance(one, Refused)]
-    assert names([one for one in found if isinstance(one, PageSource)]) == [f"whole {number}.png" for number in range(3)]
-    assert sorted(one.path.name for one in wrong) == sorted(f"broken {number}{suffixes[number % 8]}" for number in range(300))
+    assert names([one for one in found if isinstance(one, PageSource)]) == [
+        f"whole {number}.png" for number in range(3)
+    ]
+    assert sorted(one.path.name for one in wrong) == sorted(
+        f"broken {number}{suffixes[number % 8]}" for number in range(300)
+    )
     assert all(one.error.title and one.error.text and one.error.remedy for one in wrong)
 
 

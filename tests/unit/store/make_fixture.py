@@ -70,7 +70,8 @@ def fill(store: Store) -> None:
 def fill_sheets(store: Store) -> None:
     """A sheet with a text in every state, and a preset of the user's own."""
     source = store.add_attachment("a,b\nGrüße,東京\n".encode(), ".csv", kind="table", name="log.csv")
-    sheet = store.rewrites.create(NewSheet("log.csv", "csv", source.sha256, ("a", "b"), len(RowState)))
+    new = NewSheet("log.csv", "csv", source.sha256, ("a", "b"), len(RowState), "/somewhere/log.csv")
+    sheet = store.rewrites.create(new)
     rows = [RewriteRow(number, 1, f"text {number} 🙂") for number in range(len(RowState))]
     store.rewrites.set_task(sheet.id, "Shorten it.", "shorten")
     store.rewrites.choose(sheet.id, (1,), rows)
@@ -135,6 +136,7 @@ def describe(store: Store) -> dict[str, object]:
         "sheets": [
             [
                 [one.id, one.name, one.format, one.source, list(one.columns), one.row_count, list(one.chosen)],
+                [one.path, one.has_header],
                 [one.instruction, one.preset, one.total, one.waiting, one.undecided, one.failed],
                 [
                     [

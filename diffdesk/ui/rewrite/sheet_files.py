@@ -1,0 +1,141 @@
+"""A table on its way in and out: from a file or pasted lines into the store, and back into a file with columns added.
+
+Plain functions that block; they are called on the pool and on the store's thread. Knows no widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from diffdesk.core.errors import TableError
+from diffdesk.documents.tables import AddedColumn, Table, TableFormat, read_lines, read_table, write_table
+from diffdesk.store import NewSheet, RewriteRow, RowState, SheetRow, Store
+from diffdesk.ui.rewrite.rewrite_views import Key
+
+PASTED = "Pasted lines.txt"
+_PROBED = 200  # rows from which the column is guessed that is most likely meant
+SETTLED = (RowState.DONE, RowState.ACCEPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A table that was read: what to call it, and the ending of its file."""
+
+    table: Table
+    name: str
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A sheet with the texts that are rewritten."""
+
+    sheet: SheetRow
+    rows: list[RewriteRow]
+
+
+def read_file(path: Path) -> Incoming:
+    """Read a table's file; raises `TableError`."""
+    return Incoming(read_table(path), path.name, path.suffix)
+
+
+def take_lines(text: str) -> Incoming:
+    """Pasted lines; blank ones at the end are none. Raises `TableError` where there is no text."""
+    table = read_lines(text.rstrip() + "\n")
+    if not text.strip():
+        raise TableError("There is nothing to work on", "No line has any text.", "Copy some lines first.")
+    return Incoming(table, PASTED, ".txt")
+
+
+def keep(store: Store, incoming: Incoming) -> Opened:
+    """Put a table into the store, with the column chosen that is most likely meant."""
+    table = incoming.table
+    file = store.add_attachment(table.original, incoming.suffix, kind="table", name=incoming.name)
+    path = "" if table.source is None else str(table.source.absolute())
+    new = NewSheet(
+        incoming.name, table.format.value, file.sha256, table.columns, len(table.rows), path, table.has_header
+    )
+    sheet = store.rewrites.create(new)
+    return choose(store, sheet, (likely_column(table),), table)
+
+
+def choose(store: Store, sheet: SheetRow, places: Sequence[int], table: Table) -> Opened:
+    """Rewrite these columns of a sheet."""
+    rows = (row for place in places for row in texts_of(table, place))
+    chosen = store.rewrites.choose(sheet.id, places, rows)
+    return Opened(chosen, store.rewrites.rows(sheet.id))
+
+
+def load(store: Store, sheet_id: int) -> Opened:
+    """A sheet as it was left."""
+    return Opened(store.rewrites.sheet(sheet_id), store.rewrites.rows(sheet_id))
+
+
+def texts_of(table: Table, place: int) -> Iterable[RewriteRow]:
+    """The texts of a column; where there is none, there is nothing to do."""
+    for number, cells in enumerate(table.rows):
+        text = cells[place]
+        state = RowState.WAITING if text.strip() else RowState.ACCEPTED
+        yield RewriteRow(number, place, text, "" if text.strip() else text, state)
+
+
+def likely_column(table: Table) -> int:
+    """The column with the most words: numbers, dates and codes are rarely what is to be rewritten."""
+    probed = table.rows[:_PROBED]
+
+    def words(place: int) -> int:
+        return sum(len(row[place].split()) + len(row[place]) // 40 for row in probed if not _is_figure(row[place]))
+
+    return max(range(len(table.columns)), key=lambda place: (words(place), -place))
+
+
+def read_again(sheet: SheetRow, kept: Path) -> Table:
+    """The table of a sheet from the copy in the store."""
+    table = read_table(kept, has_header=sheet.has_header)
+    if len(table.rows) != sheet.row_count or table.columns != sheet.columns:
+        raise TableError(
+            "The table can't be read as before",
+            f"The copy of {sheet.name} gives {len(table.rows):,} rows, and there were {sheet.row_count:,}.",
+            "Open the file again as a new table.",
+        )
+    return replace(table, source=Path(sheet.path) if sheet.path else None)
+
+
+def export(sheet: SheetRow, rows: Mapping[Key, RewriteRow], kept: Path, target: Path) -> tuple[str, ...]:
+    """Write the table with the new texts; sentences that the user should know. Raises `TableError`.
+
+    A rejected row keeps its text. One that was not rewritten is left empty in an added column; among plain lines, which
+    have no columns, its line stays as it was.
+    """
+    table = read_again(sheet, kept)
+    is_lines = table.format is TableFormat.LINES
+    added = [
+        AddedColumn(
+            f"{table.columns[place]} (rewritten)",
+            [_exported(rows[number, place], is_lines) for number in range(len(table.rows))],
+        )
+        for place in sheet.chosen
+    ]
+    notes = write_table(table, added, target)
+    missing = sum(row.state in (RowState.WAITING, RowState.FAILED) for row in rows.values())
+    undecided = sum(row.state is RowState.DONE for row in rows.values())
+    said = []
+    if missing:
+        left = "are as they were" if is_lines else "are empty in the new column"
+        said.append(f"{missing:,} rows that are not rewritten yet {left}.")
+    if undecided:
+        said.append(f"{undecided:,} rows that you have not decided on are written as the model made them.")
+    return (*said, *notes)
+
+
+def _exported(row: RewriteRow, is_lines: bool) -> str:
+    if row.state in SETTLED:
+        return row.answer
+    return row.text if row.state is RowState.REJECTED or is_lines else ""
+
+
+def _is_figure(text: str) -> bool:
+    digits = sum(one.isdigit() for one in text)
+    return 2 * digits >= len(text)
