@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from diffdesk.documents.exports.export_page import ExportKind
-from diffdesk.documents.text_recogniser import RecogniserName
+from diffdesk.documents.recogniser_names import RecogniserName
 
 _ABOUT = """\
 Reads the text of images and PDF pages, corrects it, and writes it out, one file for each document. Originals are

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from diffdesk.documents.recognised_page import RecognisedPage
+from diffdesk.documents.recogniser_names import RecogniserName
 from diffdesk.documents.tesseract import Tesseract, find_tesseract
-
-
-class RecogniserName(StrEnum):
-    """The ways to read text."""
-
-    RAPIDOCR = "rapidocr"  # comes with the program
-    TESSERACT = "tesseract"  # only where the user has installed it
 
 
 class TextRecogniser(Protocol):

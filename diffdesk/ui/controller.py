@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -23,13 +22,13 @@ from diffdesk.paths import Places, resource_dir
 from diffdesk.store import ConversationRow, DamagedStoreError, MessageRow, Store
 from diffdesk.ui.answering import Answering
 from diffdesk.ui.canvas import ReplayDialog
-from diffdesk.ui.drops import Dropped
 from diffdesk.ui.history_presenter import HistoryPresenter
 from diffdesk.ui.image_presenter import ImagePresenter
 from diffdesk.ui.image_text_presenter import ImageTextPresenter
+from diffdesk.ui.lanes import Lanes
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.model_presenter import STATE_MODEL, ModelPresenter
-from diffdesk.ui.place_switch import WindowPlace
+from diffdesk.ui.place_presenter import OPTION_RECOGNISER, PlacePresenter
 from diffdesk.ui.rows import error_view, image_view, message_view
 from diffdesk.ui.span_presenter import SpanPresenter
 from diffdesk.ui.theme import ThemeKeeper
@@ -39,18 +38,12 @@ from diffdesk.workers.file_pool import FilePool
 from diffdesk.workers.relay import Relay
 from diffdesk.workers.store_lane import StoreLane
 
-if TYPE_CHECKING:
-    from diffdesk.ui.desk.desk_presenter import DeskPresenter
-    from diffdesk.ui.rewrite.rewrite_presenter import RewritePresenter
-
 log = logging.getLogger(__name__)
 STATE_PARAMETERS, STATE_LAYOUT, STATE_OPEN, STATE_VIEW = "parameters", "layout", "open_conversation", "view"
 WELCOME_LINE = (
     "The starter model corrects English text, yours or that of an image, on this machine. The full DiffusionGemma also "
     "chats and knows other languages: open its GGUF file (16.8 GB, and about 19 GB of memory) from the model menu."
 )
-CANT_ASK_MODEL = "The model in use corrects text and doesn't chat. Open DiffusionGemma from the model menu to ask it."
-CANT_ASK_PDF = "A chat takes images. Save the page you want to ask about as an image."
 _DRAFT_MILLISECONDS = 500
 
 
@@ -82,7 +75,6 @@ class Controller(QObject):
         super().__init__(window)
         self._window = window
         self._themes = themes
-        self._places = places
         self._relay = Relay(self)
         self._relay.failed.connect(self._on_failed)
         self._relay.broke.connect(self.show_bug)
@@ -95,8 +87,8 @@ class Controller(QObject):
         self._images = ImagePresenter(window, self.pool, self.store)
         self._image_texts = ImageTextPresenter(window, self.pool, self.answering.recogniser)
         self._history = HistoryPresenter(window, self.store, self.pool)
-        self.desk: DeskPresenter | None = None  # made when it is first wanted
-        self.rewriter: RewritePresenter | None = None  # likewise
+        lanes = Lanes(self.store, self.engine, self.pool, self.models)
+        self.places = PlacePresenter(window, themes, lanes, places, self.answering.recogniser)
         self.spans = SpanPresenter(
             window,
             self.engine,
@@ -122,8 +114,6 @@ class Controller(QObject):
         window.conversation_opened.connect(self.open)
         window.conversation_deleted.connect(self._on_deleted)
         window.images_offered.connect(self._images.offer)
-        window.place_requested.connect(self._on_place_requested)
-        window.sources_dropped.connect(self._on_sources_dropped)
         window.parameters_changed.connect(self._on_parameters_changed)
         window.model_chosen.connect(self.models.choose)
         window.unload_requested.connect(self.models.unload)
@@ -155,6 +145,7 @@ class Controller(QObject):
         def done(found: tuple[dict[str, object], int, str, dict[str, object], dict[str, object]]) -> None:
             parameters, conversation, model, layout, view = found
             self._restore(parameters, layout, view)
+            self.places.start(self._images)
             self._history.refresh()
             if conversation:
                 self.open(conversation)
@@ -191,8 +182,11 @@ class Controller(QObject):
         self._window.set_parameters(self._parameters, None)
         if layout:
             self._window.restore_layout(layout)
+        self.places.set_parameters(self._parameters)
         for name, value in view.items():
             self._window.apply_view_option(name, value)
+        if OPTION_RECOGNISER in view:
+            self.places.set_recogniser(str(view[OPTION_RECOGNISER]))
 
     # Conversations
 
@@ -380,67 +374,11 @@ class Controller(QObject):
             if current is not None:
                 self.store.submit(lambda store: store.save_draft(current, text))
 
-    # Other places
-
-    def _on_place_requested(self, place: str) -> None:
-        if place == WindowPlace.DESK:
-            self.open_desk().start()
-        elif place == WindowPlace.REWRITER:
-            self.open_rewriter().start()
-
-    def open_desk(self) -> DeskPresenter:
-        """The correction desk, which is imported and made only when it is wanted."""
-        if self.desk is None:
-            from diffdesk.ui.desk.desk_presenter import DeskPresenter
-            from diffdesk.ui.desk.desk_queue import Lanes
-
-            lanes = Lanes(self.store, self.engine, self.pool, self.models)
-            self.desk = DeskPresenter(self._window, self._themes, lanes, self._places, self.answering.recogniser)
-            self.desk.set_parameters(self._parameters)
-            self._window.add_place(WindowPlace.DESK, self.desk.view)
-        return self.desk
-
-    def open_rewriter(self) -> RewritePresenter:
-        """The bulk rewriter, which is imported and made only when it is wanted."""
-        if self.rewriter is None:
-            from diffdesk.ui.rewrite.rewrite_presenter import RewritePresenter
-            from diffdesk.ui.rewrite.rewrite_view import RewriteView
-
-            view = RewriteView(self._themes)
-            self.rewriter = RewritePresenter(view, self.engine, self.store, self.pool, self.models)
-            self._window.add_place(WindowPlace.REWRITER, view)
-        return self.rewriter
-
-    def _on_sources_dropped(self, dropped: Dropped) -> None:
-        """On the desk pages join its queue; elsewhere the user says what is wanted."""
-        if self._window.place is WindowPlace.DESK:
-            desk = self.open_desk()
-            desk.add(dropped.sources)
-            desk.add_text(dropped.text)
-            return
-        from diffdesk.ui.desk.drop_question import CORRECT, DropQuestion
-
-        def chosen(which: str) -> None:
-            if which == CORRECT:
-                self._window.open_place(WindowPlace.DESK)
-                self.open_desk().add(dropped.sources)
-            else:
-                self._window.open_place(WindowPlace.CONVERSATIONS)
-                self._window.set_place(Place.CHAT)
-                self._images.offer(dropped.images)
-
-        info = self.models.info
-        cannot = CANT_ASK_MODEL if info is not None and not info.can_chat else "" if dropped.images else CANT_ASK_PDF
-        question = DropQuestion(self._themes, len(dropped.sources), cannot, self._window)
-        question.chosen.connect(chosen)
-        question.open()
-
     # Settings and models
 
     def _on_parameters_changed(self, parameters: GenerationParameters) -> None:
         self._parameters = parameters
-        if self.desk is not None:
-            self.desk.set_parameters(parameters)
+        self.places.set_parameters(parameters)
         self.store.submit(lambda store: store.set_state(STATE_PARAMETERS, parameters.to_json()))
 
     def _on_view_option_changed(self, name: str, value: object) -> None:
@@ -484,10 +422,7 @@ class Controller(QObject):
         self.store.submit(lambda store: store.set_state(STATE_LAYOUT, layout))
         self.models.close()
         self._image_texts.stop()
-        if self.desk is not None:
-            self.desk.close()
-        if self.rewriter is not None:
-            self.rewriter.close()
+        self.places.close()
         self.answering.close()
         self.engine.close()
         self.store.submit(lambda store: store.purge_deleted())

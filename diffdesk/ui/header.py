@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu, QSizePolicy, QWidget
 
+from diffdesk.documents.recogniser_names import RecogniserName
 from diffdesk.ui.buttons import IconButton, MenuButton
 from diffdesk.ui.icons import icon, pixmap
 from diffdesk.ui.place_switch import PlaceSwitch, WindowPlace
@@ -77,8 +78,8 @@ class Header(QFrame):
     """See the module.
 
     Signals: `model_chosen(Path | None)` None being the starter model; `file_requested()` and `folder_requested()` to
-    ask for a model of either kind; `option_chosen(name, value)` for "theme", "zoom" and "calm"; the others speak for
-    themselves.
+    ask for a model of either kind; `option_chosen(name, value)` for "theme", "zoom", "calm" and "recogniser"; the others
+    speak for themselves.
     """
 
     renamed = Signal(str)
@@ -101,6 +102,7 @@ class Header(QFrame):
         self._model = ModelView(ModelState.NONE, "")
         self._recent: tuple[Path, ...] = ()
         self._is_calm = False
+        self._recogniser = RecogniserName.RAPIDOCR
         self._is_narrow = False
         self.setProperty("kind", "bar")
         self.sidebar_button = IconButton("panel-left", "Show or hide the conversations", shortcut="Ctrl+B")
@@ -146,6 +148,10 @@ class Header(QFrame):
     def set_calm(self, is_calm: bool) -> None:
         """Whether calm mode is on."""
         self._is_calm = is_calm
+
+    def set_recogniser(self, name: RecogniserName) -> None:
+        """Which recogniser reads pages."""
+        self._recogniser = name
 
     @property
     def is_calm(self) -> bool:
@@ -247,6 +253,7 @@ class Header(QFrame):
         menu.clear()
         menu.addMenu(self._theme_menu(menu))
         menu.addMenu(self._size_menu(menu))
+        menu.addMenu(self._recogniser_menu(menu))
         calm = menu.addAction("Calm mode", self._on_calm_toggled)
         calm.setCheckable(True)
         calm.setChecked(self._is_calm)
@@ -281,6 +288,18 @@ class Header(QFrame):
         for zoom in ZOOM_STEPS:
             action = self._choice(menu, group, f"{zoom * 100:.0f} %", is_on=abs(self._themes.zoom - zoom) < 0.01)
             action.triggered.connect(lambda _=False, one=zoom: self.option_chosen.emit("zoom", one))
+        return menu
+
+    def _recogniser_menu(self, parent: QMenu) -> QMenu:
+        menu = QMenu("Pages are read by", parent)
+        menu.setIcon(icon("scan-text", self._themes.theme.text))
+        group = QActionGroup(menu)
+        for name, text in (
+            (RecogniserName.RAPIDOCR, "RapidOCR, which comes with the program"),
+            (RecogniserName.TESSERACT, "Tesseract, if it is installed"),
+        ):
+            action = self._choice(menu, group, text, is_on=name is self._recogniser)
+            action.triggered.connect(lambda _=False, one=name: self.option_chosen.emit("recogniser", one.value))
         return menu
 
     @staticmethod

@@ -13,18 +13,18 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QPoint, Qt, Signal
+from PySide6.QtCore import QByteArray, QPoint, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QKeyEvent,
     QKeySequence,
     QShortcut,
 )
-from PySide6.QtWidgets import QApplication, QMainWindow, QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QPlainTextEdit, QVBoxLayout, QWidget
 
 from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters, SamplerDefaults
-from diffdesk.ui.banner import Action, BannerStack, Kind, Toast
+from diffdesk.ui.banner import Action, BannerStack, Kind
 from diffdesk.ui.canvas import LiveMessage
 from diffdesk.ui.centre import Centre
 from diffdesk.ui.conversation_list import Sidebar
@@ -34,6 +34,7 @@ from diffdesk.ui.image_dialog import ImageDialog
 from diffdesk.ui.keys import KEYS
 from diffdesk.ui.keys_dialog import KeysDialog
 from diffdesk.ui.message_widget import MessageWidget
+from diffdesk.ui.place_stack import PlaceStack
 from diffdesk.ui.place_switch import WindowPlace
 from diffdesk.ui.settings_panel import SettingsPanel
 from diffdesk.ui.spacing import scale_spacing
@@ -63,7 +64,6 @@ class MainWindow(QMainWindow):
     """
 
     place_requested = Signal(str)
-    place_opened = Signal(str)
     sources_dropped = Signal(object)  # Dropped: not on the composer
     sent = Signal(str, str, object)
     stop_requested = Signal()
@@ -105,11 +105,8 @@ class MainWindow(QMainWindow):
         self.transcript = self.centre.transcript
         self.composer = self.centre.composer
         self.banners = BannerStack(themes)
-        self.places = QStackedWidget()
-        self.places.addWidget(self.stage)
-        self.places.setMinimumHeight(1)  # where it is tight, places are scrolled and banners are read whole
-        self._place_widgets: dict[WindowPlace, QWidget] = {WindowPlace.CONVERSATIONS: self.stage}
-        self.toast = Toast(self.places)
+        self.places = PlaceStack(themes, self.stage)
+        self.toast = self.places.toast
         self.setWindowTitle("DiffDesk")
         self.setMinimumSize(480, 400)
         self.resize(1280, 800)
@@ -123,7 +120,6 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
         self.drops = DropTarget(themes, self, whole)
         self.drops.dropped.connect(self._on_dropped)
-        self.places.installEventFilter(self)
         self._connect_parts()
         self._connect_messages()
         self._bind_keys()
@@ -138,6 +134,8 @@ class MainWindow(QMainWindow):
         header, sidebar, composer, panel = self.header, self.sidebar, self.composer, self.panel
         header.renamed.connect(self._on_title_edited)
         header.place_chosen.connect(lambda place: self.open_place(WindowPlace(place)))
+        self.places.requested.connect(self.place_requested)
+        self.places.opened.connect(self._on_place_opened)
         header.model_chosen.connect(self.model_chosen)
         header.file_requested.connect(self._on_file_requested)
         header.folder_requested.connect(self._on_folder_requested)
@@ -216,30 +214,20 @@ class MainWindow(QMainWindow):
     @property
     def place(self) -> WindowPlace:
         """Where one is."""
-        shown = self.places.currentWidget()
-        return next(place for place, widget in self._place_widgets.items() if widget is shown)
+        return self.places.place
 
     def add_place(self, place: WindowPlace, widget: QWidget) -> None:
         """Give a place its widget; it is made when the place is first wanted, so that the window opens quickly."""
-        self._place_widgets[place] = widget
-        self.places.addWidget(widget)
-        scale_spacing(widget, self._themes.zoom)
+        self.places.add(place, widget)
 
     def open_place(self, place: WindowPlace) -> None:
         """Go to a place."""
-        if place not in self._place_widgets:
-            self.place_requested.emit(place.value)
-        widget = self._place_widgets.get(place)
-        if widget is None or widget is self.places.currentWidget():
-            return
-        self.places.setCurrentWidget(widget)
-        self.header.set_place(place)
-        self.toast.raise_()
-        if place is WindowPlace.CONVERSATIONS:
+        self.places.open(place)
+
+    def _on_place_opened(self, place: str) -> None:
+        self.header.set_place(WindowPlace(place))
+        if self.place is WindowPlace.CONVERSATIONS:
             self.composer.edit.setFocus(Qt.FocusReason.OtherFocusReason)
-        else:
-            widget.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.place_opened.emit(place.value)
 
     # --- conversations and messages -------------------------------------------------------------------
 
@@ -542,12 +530,6 @@ class MainWindow(QMainWindow):
         return composer.isVisible() and composer.rect().contains(composer.mapFrom(self, at))
 
     # --- Qt -------------------------------------------------------------------------------------------
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The toast keeps to the lower edge of the places."""
-        if watched is self.places and event.type() == QEvent.Type.Resize and self.toast.isVisible():
-            self.toast.place()
-        return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape: closes what lies on top, then the search, then stops the answer."""

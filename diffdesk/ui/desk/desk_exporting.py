@@ -24,9 +24,10 @@ from diffdesk.documents.page_images import PageImages
 from diffdesk.services import desk_work
 from diffdesk.services.desk_export import DonePage, export_page, export_pages_of
 from diffdesk.store import DeskContent, DeskRow, DeskState, Store
-from diffdesk.ui.desk.desk_queue import DeskQueue, Lanes
+from diffdesk.ui.desk.desk_queue import DeskQueue
 from diffdesk.ui.desk.desk_views import ExportChoice, ExportFacts, ExportFormat, ExportReach, ExportScope
 from diffdesk.ui.desk.export_dialog import ExportDialog
+from diffdesk.ui.lanes import Lanes
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.rows import error_view
 from diffdesk.ui.theme import ThemeKeeper

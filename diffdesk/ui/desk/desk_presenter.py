@@ -20,18 +20,20 @@ from diffdesk.documents.page_images import PageImages
 from diffdesk.documents.page_source import PageKind, PageSource
 from diffdesk.documents.recogniser import Recogniser
 from diffdesk.documents.sources import Refused, find_pages
+from diffdesk.documents.text_recogniser import TextRecogniser
 from diffdesk.paths import Places, resource_dir
 from diffdesk.services import desk_work
 from diffdesk.store import DeskRow, DeskState, NewPage, Store
 from diffdesk.ui.composer_edit import offered_images
 from diffdesk.ui.desk.desk_exporting import DeskExporting
 from diffdesk.ui.desk.desk_pictures import DeskPictures
-from diffdesk.ui.desk.desk_queue import DeskQueue, Lanes
+from diffdesk.ui.desk.desk_queue import DeskQueue
 from diffdesk.ui.desk.desk_rows import queue_row
 from diffdesk.ui.desk.desk_view import DeskView
 from diffdesk.ui.desk.desk_views import PageState, QueueRow, QueueStatus
 from diffdesk.ui.desk.live_page import LivePage
 from diffdesk.ui.desk.page_opening import PageOpening
+from diffdesk.ui.lanes import Lanes
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.rows import error_view
 from diffdesk.ui.screenshot import take_screenshot
@@ -54,7 +56,7 @@ class DeskPresenter(QObject):
         themes: ThemeKeeper,
         lanes: Lanes,
         places: Places,
-        recogniser: Recogniser,
+        recogniser: TextRecogniser,
     ) -> None:
         super().__init__(window)
         self._window = window
@@ -99,15 +101,15 @@ class DeskPresenter(QObject):
 
     # --- what the window asks for ---------------------------------------------------------------------
 
-    def start(self, *, resumes: bool | None = None) -> None:
-        """Show the queue as it was left; `resumes` goes on with it or doesn't, None as it was left."""
+    def start(self) -> None:
+        """Show the queue as it was left, and go on with it unless it was paused."""
 
         def work(store: Store) -> tuple[list[DeskRow], bool, bool]:
             return store.desk.pages(), store.state(STATE_FLUENT, False), store.state(STATE_PAUSED, False)
 
         def done(found: tuple[list[DeskRow], bool, bool]) -> None:
             rows, self._has_said_fluent, is_paused = found
-            if is_paused if resumes is None else not resumes:
+            if is_paused:
                 self.queue.pause()
             self._show_rows(rows)
 

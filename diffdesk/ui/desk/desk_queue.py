@@ -25,24 +25,12 @@ from diffdesk.services import desk_work
 from diffdesk.services.review import Review
 from diffdesk.store import DeskContent, DeskRow, DeskState, Store
 from diffdesk.ui.desk.desk_views import PageState
-from diffdesk.ui.model_presenter import ModelPresenter
-from diffdesk.workers.engine_lane import EngineLane, LiveView
-from diffdesk.workers.file_pool import FilePool
-from diffdesk.workers.store_lane import StoreLane
+from diffdesk.ui.lanes import Lanes
+from diffdesk.workers.engine_lane import LiveView
 
 log = logging.getLogger(__name__)
 _READ_AHEAD = 1  # pages that are read and wait for the engine
 _SMOOTHING = 0.3  # of the seconds that a page takes
-
-
-@dataclass(frozen=True, slots=True)
-class Lanes:
-    """What the desk works with."""
-
-    store: StoreLane
-    engine: EngineLane
-    pool: FilePool
-    models: ModelPresenter
 
 
 @dataclass(slots=True)
