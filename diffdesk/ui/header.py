@@ -78,8 +78,8 @@ class Header(QFrame):
     """See the module.
 
     Signals: `model_chosen(Path | None)` None being the starter model; `file_requested()` and `folder_requested()` to
-    ask for a model of either kind; `option_chosen(name, value)` for "theme", "zoom", "calm" and "recogniser"; the others
-    speak for themselves.
+    ask for a model of either kind; `option_chosen(name, value)` for "theme", "zoom", "calm" and "recogniser"; the
+    others speak for themselves.
     """
 
     renamed = Signal(str)
