@@ -17,10 +17,12 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtGui import QPixmap
 
+from diffdesk.core.presets import instruction_of, preset_named
 from diffdesk.core.trace import CellState
-from diffdesk.paths import choose_places
+from diffdesk.paths import choose_places, resource_dir
 from diffdesk.ui.app import Program, build_program, make_application
 from diffdesk.ui.canvas.live_message import LiveMessage
+from diffdesk.ui.place_switch import WindowPlace
 from diffdesk.ui.views import ModelState
 from diffdesk.workers.engine_lane import LiveView
 
@@ -90,6 +92,46 @@ class Photographer:
         self._program.themes.set_scheme("dark")
         self.rest(400)
         self.take("corrected-image-dark")
+        self._program.themes.set_scheme("light")
+        self._desk()
+        self._rewriter()
+
+    def _desk(self) -> None:
+        """The sample page on the correction desk, its first change accepted, an uncertain word in hand."""
+        window, places = self._program.window, self._program.controller.places
+        window.open_place(WindowPlace.DESK)
+        self.rest(400)
+        desk = places.open_desk()
+        desk.view.sample_requested.emit()
+        self.wait(lambda: desk.opening.review is not None, "the page on the desk")
+        self.rest(600)
+        window.banners.clear()
+        panes = desk.view.review
+        panes.accept()
+        self.rest(600)
+        self.take("desk")
+        self._program.themes.set_scheme("dark")
+        panes.walk_doubts(1)
+        self.rest(600)
+        self.take("desk-dark")
+        self._program.themes.set_scheme("light")
+
+    def _rewriter(self) -> None:
+        """The sentences of the sample text, a row each."""
+        window, places = self._program.window, self._program.controller.places
+        window.open_place(WindowPlace.REWRITER)
+        rewriter = places.open_rewriter()
+        text = (resource_dir() / "samples" / "sample.txt").read_text(encoding="utf-8")
+        lines = [f"{one.strip()}." for one in text.strip().strip(".").split(". ")]
+        rewriter.view.text_offered.emit("\n".join(lines))
+        self.wait(lambda: rewriter.work.state is not None, "the table")
+        rewriter.set_instruction(instruction_of(preset_named("correct")))
+        self.rest(300)
+        rewriter.view.work_pressed.emit()
+        self.wait(lambda: rewriter.work.is_running, "the first row")
+        self.wait(lambda: not rewriter.work.is_running, "the rows")
+        self.rest(600)
+        self.take("rewriter")
 
 
 def main() -> None:
