@@ -127,7 +127,9 @@ def _tesseract_finding() -> Finding:
         found = find_tesseract()
     except RecogniserError as error:
         return Finding("Tesseract", f"not used: {error.text} It is optional.")
-    return Finding("Tesseract", f"{found.version} with {', '.join(found.languages)}, in {found.program}; it is optional")
+    return Finding(
+        "Tesseract", f"{found.version} with {', '.join(found.languages)}, in {found.program}; it is optional"
+    )
 
 
 def _library_finding() -> Finding:

@@ -90,7 +90,9 @@ def test_a_library_that_crashes_takes_only_its_own_process_along(tmp_path: Path)
 
 
 def test_what_opens_pages_is_tried_and_not_only_looked_for(tmp_path: Path) -> None:
-    broken = package(package(tmp_path, "pypdfium2", "raise OSError('libpdfium.so')"), "pillow_heif", "import nothing_at_all")
+    broken = package(
+        package(tmp_path, "pypdfium2", "raise OSError('libpdfium.so')"), "pillow_heif", "import nothing_at_all"
+    )
     code, found, _ = run(broken)
     assert code == 1
     assert found["PDF pages"] == ("can't be opened; run: pip install pypdfium2", False)
