@@ -26,7 +26,7 @@ from diffdesk.documents.images import open_image
 from diffdesk.documents.line_pictures import line_picture, width_in_picture
 from diffdesk.documents.pixels import turned_clockwise
 
-_LEAST_RISE = 0.12  # of the height of a line's box; below it, a slant is taken for none
+_LEAST_RISE = 0.2  # of the height of a line's box; below it, a slant is taken for none
 _LEAST_COVERED = 0.8  # of a line's letters must belong to words whose places are known
 
 log = logging.getLogger(__name__)
