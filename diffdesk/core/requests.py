@@ -45,6 +45,7 @@ class ReadLine:
         box: left, top, right, bottom in pixels of the turned image; right and bottom are exclusive.
         words: from left to right.
         confidence: 0…1, of the whole line.
+        slant: how far it sinks to the right, in radians; its box holds all of it.
     """
 
     text: str
@@ -53,6 +54,7 @@ class ReadLine:
     box: tuple[int, int, int, int]
     words: tuple[ReadWord, ...] = ()
     confidence: float = 1.0
+    slant: float = 0.0
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""
@@ -78,6 +80,7 @@ class ReadLine:
                 for one in words
             ),
             confidence=float(str(data["confidence"])),
+            slant=float(str(data.get("slant", 0.0))),
         )
 
 

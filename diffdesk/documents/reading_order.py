@@ -106,7 +106,7 @@ def in_reading_order(fragments: Sequence[Fragment]) -> tuple[RecognisedLine, ...
     block = 0
     for region in _regions(pieces, height, slant):
         for rows in _blocks(_rows(region), height):
-            lines.extend(_line(row, block) for row in rows)
+            lines.extend(_line(row, block, slant) for row in rows)
             block += 1
     return tuple(lines)
 
@@ -120,14 +120,14 @@ def bounds(points: Iterable[Point]) -> Box:
 # --- slant ------------------------------------------------------------------------------------------
 
 
-def _slant(fragments: Sequence[Fragment]) -> float:
-    """The page's slant in radians: the median over the upper edges of the longer pieces."""
+def _slant(fragments: Sequence[Fragment], otherwise: float = 0.0) -> float:
+    """The slant in radians: the median over the upper edges of the longer pieces, if there are any."""
     angles = []
     for fragment in fragments:
         (x0, y0), (x1, y1), _, (x3, y3) = fragment.mark.corners
         if math.hypot(x1 - x0, y1 - y0) > 3 * math.hypot(x3 - x0, y3 - y0):
             angles.append(math.atan2(y1 - y0, x1 - x0))
-    return median(angles) if angles else 0.0
+    return median(angles) if angles else otherwise
 
 
 def _level(point: Point, slant: float) -> Point:
@@ -388,7 +388,7 @@ def _blocks(rows: list[list[_Piece]], height: float) -> list[list[list[_Piece]]]
     return blocks
 
 
-def _line(row: list[_Piece], block: int) -> RecognisedLine:
+def _line(row: list[_Piece], block: int, slant: float) -> RecognisedLine:
     marks = [piece.fragment.mark for piece in row]
     count = sum(len(mark.text) for mark in marks)
     words = (word for piece in row for word in piece.fragment.words or (piece.fragment.mark,))
@@ -398,4 +398,6 @@ def _line(row: list[_Piece], block: int) -> RecognisedLine:
         confidence=sum(mark.confidence * len(mark.text) for mark in marks) / count,
         words=tuple(RecognisedWord(word.text, bounds(word.corners), word.confidence) for word in words),
         block=block,
+        # On a photo of an open book lines slant each in its own way.
+        slant=_slant([piece.fragment for piece in row], slant),
     )

@@ -26,6 +26,7 @@ class WireLine(WireMark):
     """A line as JSON."""
 
     block: int
+    slant: float
     words: list[WireMark]
 
 
@@ -63,6 +64,8 @@ class RecognisedLine:
         confidence: 0 to 1, the mean over its characters.
         words: its words from left to right; a script without spaces has one for each character.
         block: number of the paragraph or column it belongs to, counted from 0 in reading order.
+        slant: how far it sinks to the right, in radians; negative if it rises. Its box holds all of it, and so more
+            than the line where that is not 0.
     """
 
     text: str
@@ -70,6 +73,7 @@ class RecognisedLine:
     confidence: float
     words: tuple[RecognisedWord, ...] = ()
     block: int = 0
+    slant: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ class RecognisedPage:
                     "box": list(line.box),
                     "confidence": line.confidence,
                     "block": line.block,
+                    "slant": line.slant,
                     "words": [
                         {"text": word.text, "box": list(word.box), "confidence": word.confidence} for word in line.words
                     ],
@@ -155,6 +160,7 @@ class RecognisedPage:
                     RecognisedWord(word["text"], _box(word["box"]), word["confidence"]) for word in line["words"]
                 ),
                 block=line["block"],
+                slant=line["slant"],
             )
             for line in data["lines"]
         )

@@ -6,6 +6,7 @@ is a plain picture in greys, decoded here, so that no file of the user's ever re
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -13,9 +14,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 
 from PIL import Image
 
@@ -34,9 +36,11 @@ _MOST_SIDE = 16_000  # Tesseract itself takes 32,767
 _COLUMNS = 12
 _WORD = 5  # the level of a row
 _SURE = 0.75  # below it, the page may lie on its side: its way up is asked for
+_SIDEWAYS_ALLOWANCE = 0.8  # what a page may lose by being read upright; sideways its lines stand on end
 _OLDEST = 4  # has the network for lines and the option --psm
 # Its boxes end with the ink. Those of the own recogniser, which a model's pictures of lines are cut by, reach beyond.
 _MARGIN = 0.15
+_LEAST_WORDS, _LEAST_LINES = 4, 4  # that tell a slant
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +138,14 @@ class Tesseract:
 
     def _best(self, image: Image.Image, folder: Path, is_cancelled: Callable[[], bool]) -> RecognisedPage:
         first = self._read(image, 0, folder, is_cancelled)
-        if first.confidence >= _SURE:
+        is_sideways = _is_sideways(first)
+        if first.confidence >= _SURE and not is_sideways:
             return first
         turn = self._turn(image, folder, is_cancelled)
         if not turn:
             return first
         second = self._read(image, turn, folder, is_cancelled)
-        return second if _quality(second) > _quality(first) else first
+        return second if _quality(second) > (_SIDEWAYS_ALLOWANCE if is_sideways else 1) * _quality(first) else first
 
     def _read(self, image: Image.Image, turned: int, folder: Path, is_cancelled: Callable[[], bool]) -> RecognisedPage:
         picture = folder / "page.pgm"
@@ -198,7 +203,8 @@ def lines_of_table(table: str, size: tuple[int, int]) -> tuple[RecognisedLine, .
     for block, (_, paragraph) in enumerate(groupby(words, key=lambda row: row[1:4])):
         for _, line in groupby(paragraph, key=lambda row: row[4]):
             lines.append(_line([_word(row) for row in line], block, size))
-    return tuple(lines)
+    slant = _slant(lines)
+    return tuple(replace(line, slant=slant) for line in lines)
 
 
 def _word(row: Sequence[str]) -> RecognisedWord:
@@ -219,6 +225,24 @@ def _line(words: Sequence[RecognisedWord], block: int, size: tuple[int, int]) ->
     count = sum(len(word.text) for word in words)
     sure = sum(word.confidence * len(word.text) for word in words) / count
     return RecognisedLine(" ".join(word.text for word in words), box, sure, tuple(words), block)
+
+
+def _slant(lines: Sequence[RecognisedLine]) -> float:
+    """How far the lines of a page sink to the right, in radians: the median over those of several words.
+
+    Of one line it can't be told, for words with and without long letters stand at different heights.
+    """
+    slants = []
+    for words in (line.words for line in lines if len(line.words) >= _LEAST_WORDS):
+        (left, top, right, bottom), (left_2, top_2, right_2, bottom_2) = words[0].box, words[-1].box
+        slants.append(math.atan2((top_2 + bottom_2 - top - bottom) / 2, (left_2 + right_2 - left - right) / 2))
+    return median(slants) if len(slants) >= _LEAST_LINES else 0.0
+
+
+def _is_sideways(page: RecognisedPage) -> bool:
+    """Whether most words stand on end: it reads lines that run upwards or downwards too."""
+    words = [word.box for line in page.lines for word in line.words if len(word.text) > 2]
+    return 2 * sum(bottom - top > right - left for left, top, right, bottom in words) > len(words)
 
 
 def _quality(page: RecognisedPage) -> float:

@@ -46,6 +46,7 @@ def lines_of(page: RecognisedPage, path: Path) -> list[ReadLine]:
             box=line.box,
             words=tuple(ReadWord(one.text, one.box[0], one.box[2], one.confidence) for one in line.words),
             confidence=line.confidence,
+            slant=line.slant,
         )
         for line in page.lines
         if line.box[0] < line.box[2] and line.box[1] < line.box[3]

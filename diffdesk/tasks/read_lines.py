@@ -1,6 +1,7 @@
 """The lines of a draft that a recogniser read: found again in the draft, cut to fit a canvas, and their pictures.
 
-A line's picture is cut out of the page by the recogniser's own box. Knows layouts and pages; nothing of models.
+A line's picture is cut out of the page by the recogniser's own box, along the line where that slants. Knows layouts
+and pages; nothing of models.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,7 @@ from diffdesk.documents.images import open_image
 from diffdesk.documents.line_pictures import line_picture, width_in_picture
 from diffdesk.documents.pixels import turned_clockwise
 
+_LEAST_RISE = 0.2  # of the height of a line's box; below it, a slant is taken for none
 _LEAST_COVERED = 0.8  # of a line's letters must belong to words whose places are known
 
 log = logging.getLogger(__name__)
@@ -39,7 +42,8 @@ class LinePiece:
         line: that it belongs to.
         text: its characters.
         separator: the white space after it.
-        box: its place in the turned image, as `ReadLine.box`.
+        box: its place in the turned image, as `ReadLine.box`; of a line that slants, once the line has been turned
+            level about its middle.
         cells: squares of its picture.
         centres: float32[len(text)], where its characters stand in its picture.
         confidence: float32[len(text)], of the word that a character belongs to; 0 outside of words.
@@ -84,7 +88,27 @@ def cut_line(line: ReadLine, slots: int) -> tuple[LinePiece, ...]:
     letters = len("".join(line.text.split()))
     if not places or sum(len("".join(word.text.split())) for word, _ in places) < _LEAST_COVERED * letters:
         return ()
-    return _cut(line, slots, (0, len(line.text)), line.box) or ()
+    return _cut(line, slots, (0, len(line.text)), _level_box(line)) or ()
+
+
+def _is_level(line: ReadLine) -> bool:
+    """Whether a line sinks or rises by so little that its box is as good as its own place."""
+    left, top, right, bottom = line.box
+    return abs(math.tan(line.slant)) * (right - left) < _LEAST_RISE * (bottom - top)
+
+
+def _level_box(line: ReadLine) -> Box:
+    """The line's box once it has been turned level about its middle: as high as the line itself.
+
+    An upright box around a line of w × h at an angle is w·cos + h·sin wide and w·sin + h·cos high.
+    """
+    if _is_level(line):
+        return line.box
+    left, top, right, bottom = line.box
+    sine, cosine = abs(math.sin(line.slant)), math.cos(line.slant)
+    height = ((bottom - top) * cosine - (right - left) * sine) / (cosine**2 - sine**2)
+    above = round((top + bottom - height) / 2)
+    return left, above, right, max(above + round(height), above + 1)
 
 
 def _places(line: ReadLine) -> list[tuple[ReadWord, int]]:
@@ -162,11 +186,12 @@ class Pages:
         pixels = self._page(piece.line.image, piece.line.turned)
         if pixels is None:
             return None
-        left, top, right, bottom = piece.box
+        left, top, right, bottom = piece.box if _is_level(piece.line) else piece.line.box
         crop = pixels[max(top, 0) : bottom, max(left, 0) : right]
         if crop.shape != (bottom - top, right - left):
             return None
-        return LinePicture(np.asarray(line_picture(Image.fromarray(crop)), np.uint8))
+        cut = Image.fromarray(crop)
+        return LinePicture(np.asarray(line_picture(cut if _is_level(piece.line) else _levelled(cut, piece)), np.uint8))
 
     def _page(self, path: Path, turned: int) -> NDArray[np.uint8] | None:
         if self._open != (path, turned):
@@ -177,3 +202,22 @@ class Pages:
                 log.info("a page is gone: %s", error.title)
                 self.lost.append(path.name)
         return self._pixels
+
+
+def _levelled(crop: Image.Image, piece: LinePiece) -> Image.Image:
+    """A piece of a line that slants, turned level, out of the box around the whole line."""
+    left, top, right, bottom = piece.box
+    sine, cosine = math.sin(piece.line.slant), math.cos(piece.line.slant)
+    # From the middle of the line, in the picture and in the crop.
+    across = left - (piece.line.box[0] + piece.line.box[2]) / 2
+    down = top - (piece.line.box[1] + piece.line.box[3]) / 2
+    start_x = crop.width / 2 + cosine * across - sine * down
+    start_y = crop.height / 2 + sine * across + cosine * down
+    return crop.transform(
+        (right - left, bottom - top),
+        Image.Transform.AFFINE,
+        (cosine, -sine, start_x, sine, cosine, start_y),
+        Image.Resampling.BICUBIC,
+        # What little lies outside has the ground's own grey.
+        fillcolor=int(np.median(np.asarray(crop))),
+    )

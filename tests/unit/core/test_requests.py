@@ -39,6 +39,7 @@ read_lines = st.builds(
     places,
     st.lists(read_words, max_size=3).map(tuple),
     st.floats(0, 1),
+    st.floats(-0.2, 0.2),
 )
 requests = st.builds(
     RunRequest,

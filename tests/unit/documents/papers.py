@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pikepdf
@@ -38,7 +39,7 @@ def write_blank_pdf(path: Path, width: float, height: float, turned: int = 0) ->
     """A PDF with an empty page of that size in points."""
     with pikepdf.new() as document:
         document.add_blank_page()
-        document.pages[0].MediaBox = pikepdf.Array([0, 0, pikepdf.Real(str(width)), pikepdf.Real(str(height))])
+        document.pages[0].MediaBox = pikepdf.Array([0, 0, Decimal(str(width)), Decimal(str(height))])
         document.pages[0].Rotate = turned
         document.save(path)
     return path
@@ -68,8 +69,8 @@ def write_tiff(path: Path, pages: Sequence[Image.Image]) -> Path:
 
 def write_heic(path: Path, pictures: Sequence[Image.Image]) -> Path:
     """A HEIC photo; several pictures as of a burst."""
-    made = pillow_heif.HeifFile()
-    for picture in pictures:
+    made = pillow_heif.from_pillow(pictures[0])
+    for picture in pictures[1:]:
         made.add_from_pillow(picture)
     made.save(path, quality=90)
     return path

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -61,6 +62,62 @@ def test_every_format_is_opened_and_described(tmp_path: Path, suffix: str) -> No
     facts = inspect_image(path)
     assert (facts.width, facts.height, facts.frames, facts.notes) == (20, 10, 1, ())
     assert facts.describe().endswith("20 × 10")
+
+
+def test_a_heic_photo_is_opened_upright_and_described(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    photo = corners().resize((200, 100))
+    pillow_heif.from_pillow(photo).save(tmp_path / "a.heic", quality=90)
+    # As phones do it: the photo is stored as it was taken, with a turn that is part of its format.
+    pillow_heif.register_heif_opener()
+    photo.info["exif"] = exif.tobytes()
+    photo.save(tmp_path / "turned.heic", "HEIF", quality=90)
+    assert near(open_image(tmp_path / "a.heic").getpixel((20, 50)), RED, 12)
+    assert inspect_image(tmp_path / "a.heic").describe() == "HEIC, 200 × 100"
+    assert open_image(tmp_path / "turned.heic").size == (100, 200)
+    taken = import_image(tmp_path / "a.heic")
+    assert (taken.suffix, taken.data) == (".heic", (tmp_path / "a.heic").read_bytes())
+    with Image.open(io.BytesIO(thumbnail_png(tmp_path / "a.heic", 50))) as small:
+        assert small.size == (50, 25)
+
+
+def test_of_a_heic_with_pictures_the_main_one_is_used_and_said(tmp_path: Path) -> None:
+    burst = pillow_heif.from_pillow(Image.new("RGB", (64, 64), RED))
+    burst.add_from_pillow(Image.new("RGB", (64, 64), BLUE))
+    burst.save(tmp_path / "burst.heic", quality=90, primary_index=1)
+    assert near(open_image(tmp_path / "burst.heic").getpixel((30, 30)), BLUE)
+    facts = inspect_image(tmp_path / "burst.heic")
+    assert facts.describe() == "HEIC, 64 × 64, several pictures: the main one of 2 is used"
+
+
+def test_without_what_opens_heic_photos_that_is_told(tmp_path: Path) -> None:
+    pillow_heif.from_pillow(corners()).save(tmp_path / "a.heic")
+    code = (
+        "import sys; sys.modules['pillow_heif'] = None\n"
+        "from pathlib import Path; from diffdesk.documents.images import open_image\n"
+        "try: open_image(Path(sys.argv[1]))\n"
+        "except Exception as error: print(type(error).__name__, error.title, error.remedy)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.heic"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("ImageError HEIC photos can't be opened Install it with: pip install pillow-heif")
+
+
+def test_what_opens_heic_photos_is_loaded_with_the_first_of_them(tmp_path: Path) -> None:
+    corners().save(tmp_path / "a.png")
+    pillow_heif.from_pillow(corners()).save(tmp_path / "a.heic")
+    code = (
+        "import sys; from pathlib import Path; from diffdesk.documents.images import open_image\n"
+        "for path in sys.argv[1:]: open_image(Path(path)); print('pillow_heif' in sys.modules)"
+    )
+    files = [tmp_path / "a.png", tmp_path / "a.heic"]
+    done = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_a_pdf_is_sent_to_the_correction_desk(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"%PDF-1.7\n" + bytes(100))
+    assert "correction desk takes PDFs" in refused(tmp_path / "a.png").remedy
 
 
 def test_the_name_of_a_file_does_not_decide_its_format(tmp_path: Path) -> None:

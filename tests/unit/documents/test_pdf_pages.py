@@ -170,15 +170,14 @@ def test_no_broken_pdf_reaches_the_program_as_a_crash(recogniser: Recogniser, tm
         document.save(tmp_path / "packed.pdf", object_stream_mode=pikepdf.ObjectStreamMode.generate)
     wholes = [(tmp_path / name).read_bytes() for name in ("whole.pdf", "packed.pdf")]
     path = tmp_path / "broken.pdf"
-    opened = 0
+    errors: list[UserError] = []
     for number in range(200):
         path.write_bytes(mutated(wholes[number % 2], chance))
         # A crash of the child would be an error of the page, and is allowed; anything else fails by itself.
         try:
             recogniser.count_pages(path)
             recogniser.draw_page(PageSource(path, 0, 1, PageKind.PDF), tmp_path / "a.png")
-            opened += 1
         except (ImageError, RecogniserError) as error:
-            assert isinstance(error, UserError)
-            assert error.remedy
-    assert 20 < opened < 200
+            errors.append(error)
+    assert 20 < len(errors) < 180
+    assert all(error.text and error.remedy for error in errors)

@@ -193,3 +193,10 @@ def test_every_piece_is_read_exactly_once(places: list[tuple[int, int, int, int]
     blocks = [line.block for line in lines]
     assert blocks == sorted(blocks)
     assert set(blocks) == set(range(len(set(blocks))))
+
+
+def test_each_line_tells_its_own_slant_and_short_ones_that_of_the_page() -> None:
+    lines = in_reading_order([piece("a line of text", 0, 0, degrees=2), piece("another line", 0, 30, degrees=1)])
+    assert [line.slant for line in lines] == [pytest.approx(math.radians(2)), pytest.approx(math.radians(1))]
+    page = [*column("left", 0, 0, 4, degrees=-3), piece("a", 0, 96, degrees=20)]
+    assert {round(math.degrees(line.slant), 6) for line in in_reading_order(page)} == {-3}

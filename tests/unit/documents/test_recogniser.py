@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -110,6 +111,18 @@ def test_a_page_on_its_head_or_side_is_turned(
     assert found.text == "\n".join(LEFT_COLUMN)
     assert (found.width, found.height, found.turned) == (520, 320, turned)
     assert found.lines[0].box[1] < 60
+
+
+@pytest.mark.parametrize("degrees", [3, 1, -1, -3])
+def test_a_page_that_lies_askew_keeps_its_order_and_tells_its_slant(
+    recogniser: Recogniser, tmp_path: Path, degrees: int
+) -> None:
+    two_columns().rotate(degrees, Image.Resampling.BICUBIC, fillcolor="white").save(tmp_path / "askew.png")
+    found = recogniser.recognise(tmp_path / "askew.png")
+    headline = "A Quiet Harbour In The Early Morning"
+    assert found.text == "\n\n".join([headline, "\n".join(LEFT_COLUMN), "\n".join(RIGHT_COLUMN)])
+    for line in found.lines:
+        assert line.slant == pytest.approx(math.radians(-degrees), abs=0.012)
 
 
 @pytest.mark.parametrize("kind", ["palette", "grey with a clear ground", "one bit"])
