@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffdesk.documents.exports.gaps import union
-from diffdesk.documents.exports.placing import page_of_text, placed
+from diffdesk.documents.exports.placing import as_printed, page_of_text, placed
 from diffdesk.documents.recognised_page import RecognisedLine, RecognisedPage, RecognisedWord
 from tests.unit.documents.exports.pages import boxes_of, page_of
 
@@ -172,6 +172,39 @@ def test_a_text_without_an_image_has_lines_and_blocks() -> None:
     page = page_of_text("one\ntwo\n\n\nthree\n")
     assert page.text == "one\ntwo\n\nthree"
     assert placed(page, "one\n\nthree").text == "one\n\nthree"
+
+
+def test_lines_that_were_joined_in_the_text_are_rows_where_they_are_printed() -> None:
+    joined = placed(PAGE, PAGE.text.replace("\n\n", "#").replace("\n", " ").replace("#", "\n\n"))
+    assert [line.text for line in joined.lines] == [" ".join(block) for block in BLOCKS]
+    printed = as_printed(joined)
+    assert [line.text for line in printed.lines] == [text for block in BLOCKS for text in block]
+    assert [line.box for line in printed.lines] == [line.box for line in PAGE.lines]
+    assert [line.block for line in printed.lines] == [line.block for line in PAGE.lines]
+
+
+def test_a_small_mark_beside_tall_words_is_no_row_of_its_own() -> None:
+    words = (
+        RecognisedWord("Tall", (10, 10, 60, 50), 0.9),
+        RecognisedWord("-", (65, 36, 75, 38), 0.9),
+        RecognisedWord("'", (80, 10, 84, 16), 0.9),
+        RecognisedWord("word", (90, 20, 140, 50), 0.9),
+    )
+    page = RecognisedPage(200, 100, (RecognisedLine("Tall - ' word", (10, 10, 140, 50), 0.9, words),))
+    assert as_printed(page) == page
+
+
+def test_rows_from_right_to_left_begin_at_the_right() -> None:
+    words = tuple(
+        RecognisedWord(text, box, 0.9)
+        for text, box in (
+            ("שלום", (200, 0, 260, 20)),
+            ("לך", (100, 0, 160, 20)),
+            ("עולם", (200, 40, 260, 60)),
+        )
+    )
+    page = RecognisedPage(300, 80, (RecognisedLine("שלום לך עולם", (100, 0, 260, 60), 0.9, words),))
+    assert [line.text for line in as_printed(page).lines] == ["שלום לך", "עולם"]
 
 
 # --- for any text -----------------------------------------------------------------------------------
