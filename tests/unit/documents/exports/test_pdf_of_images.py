@@ -13,7 +13,7 @@ import numpy as np
 import pikepdf
 import pytest
 from make_invisible_font import TARGET, font_file
-from PIL import Image
+from PIL import Image, ImageCms
 
 from diffdesk.core.errors import ExportError, ImageError
 from diffdesk.documents.exports.export_page import ExportKind, ExportPage, TextOptions
@@ -254,6 +254,19 @@ def test_every_kind_of_pixels_looks_the_same_in_the_pdf(tmp_path: Path, mode: st
     held = image_in(made)
     if mode in {"1", "L", "I;16"}:
         assert (held.colours, held.bits) == ("/DeviceGray", 1 if mode == "1" else 8)
+
+
+def test_the_colour_profile_of_a_jpeg_is_kept_once_for_all_pages(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = saved(tmp_path / "scan.jpg", drawn(PAGE), icc_profile=profile)
+    grey = saved(tmp_path / "grey.jpg", drawn(PAGE).convert("L"), icc_profile=profile)
+    made = export(tmp_path / "made.pdf", (PAGE, image), (PAGE, image), (PAGE, grey))
+    with pikepdf.open(made) as pdf:
+        spaces = [page.obj.Resources.XObject.Picture.ColorSpace for page in pdf.pages]
+        assert spaces[0][1].read_bytes() == profile
+        assert spaces[0][1].objgen == spaces[1][1].objgen
+        # A profile for other colours than the picture's is of no use.
+        assert spaces[2] == pikepdf.Name.DeviceGray
 
 
 def test_a_photo_that_is_no_jpeg_becomes_one(tmp_path: Path) -> None:

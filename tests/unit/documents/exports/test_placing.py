@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -258,3 +259,23 @@ def test_a_new_word_in_any_place_moves_no_other_word(blocks: list[list[list[str]
     at = data.draw(st.sampled_from(spaces))
     after = boxes_of(placed(page, page.text[:at] + " Unheard" + page.text[at:]))
     assert [one for one in after if one[0] != "Unheard"] == words
+
+
+@settings(max_examples=100, deadline=None)
+@given(texts.filter(bool), st.data())
+def test_whatever_words_are_corrected_the_others_stay_where_they_are(
+    blocks: list[list[list[str]]], data: st.DataObject
+) -> None:
+    numbers = iter(range(1000))
+    # Words of their own, so that it is known which is which.
+    named = [[" ".join(f"{word}{next(numbers)}x" for word in line) for line in block] for block in blocks]
+    page = page_of(named)
+    words = page.text.split()
+    chosen = data.draw(st.sets(st.sampled_from(words)))
+    corrected = {word: data.draw(st.sampled_from([f"Zq{word}", f"{word}.", word[:-1], "Unheard"])) for word in chosen}
+    text = re.sub(r"\S+", lambda one: corrected.get(one[0], one[0]), page.text)
+    after = placed(page, text)
+    kept = [one for one in boxes_of(page) if one[0] not in chosen]
+    assert [one for one in boxes_of(after) if one[0] in set(words) - chosen] == kept
+    assert [word for word, _ in boxes_of(after)] == text.split()
+    assert [line.box for line in after.lines] == [line.box for line in page.lines]
