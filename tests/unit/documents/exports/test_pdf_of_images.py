@@ -148,6 +148,22 @@ def test_words_that_touch_are_still_two_words(tmp_path: Path) -> None:
 
 
 @needs_poppler
+def test_characters_that_stand_apart_but_have_no_space_between_them_are_one_word(tmp_path: Path) -> None:
+    words = tuple(RecognisedWord(one, (50 + 34 * at, 50, 80 + 34 * at, 90), 0.9) for at, one in enumerate("新聞を読"))
+    page = RecognisedPage(300, 200, (RecognisedLine("新聞を読", (50, 50, 182, 90), 0.9, words),))
+    made = export(tmp_path / "made.pdf", (page, saved(tmp_path / "scan.png", drawn(page))))
+    assert poppler_text(made).strip("\n\f") == "新聞を読"
+    assert pdfium_text(made) == ["新聞を読"]
+
+
+def test_words_of_another_size_at_the_end_of_a_row_keep_their_places(tmp_path: Path) -> None:
+    words = (RecognisedWord("TOTAL", (50, 70, 150, 100), 0.9), RecognisedWord("9.00", (400, 50, 520, 110), 0.9))
+    page = RecognisedPage(600, 200, (RecognisedLine("TOTAL 9.00", (50, 50, 520, 110), 0.9, words),))
+    made = export(tmp_path / "made.pdf", (page, saved(tmp_path / "scan.png", drawn(page))))
+    assert_words_lie_there(list(pdfium_words(made, 0, page)), page)
+
+
+@needs_poppler
 def test_words_whose_boxes_only_enclose_their_letters_stay_on_one_line(tmp_path: Path) -> None:
     words = tuple(
         RecognisedWord(text, box, 0.9)
