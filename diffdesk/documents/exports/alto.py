@@ -36,7 +36,7 @@ _TAIL = "</Layout>\n</alto>\n"
 
 
 def write_alto(pages: Iterable[ExportPage], part: Path, title: str) -> None:
-    """Write pages with all their words (see `placing.with_all_words`) as one ALTO file."""
+    """Write pages as they are printed (see `placing.as_printed`) as one ALTO file."""
     with part.open("w", encoding="utf-8", newline="\n") as file:
         file.write(_HEAD.format(namespace=NAMESPACE, title=escape(clean(title)), version=diffdesk.__version__))
         for number, page in enumerate(pages, start=1):

@@ -17,7 +17,7 @@ from diffdesk.documents.exports.docx_file import write_docx
 from diffdesk.documents.exports.export_page import ExportKind, ExportPage, TextOptions
 from diffdesk.documents.exports.hocr import write_hocr
 from diffdesk.documents.exports.pdf_client import write_pdf
-from diffdesk.documents.exports.placing import with_all_words
+from diffdesk.documents.exports.placing import as_printed
 from diffdesk.documents.exports.target import part_of, refuse_original
 from diffdesk.documents.exports.text_files import write_markdown, write_text
 
@@ -90,7 +90,7 @@ def _taken(
                 f"{one.name} is a text without an image, so its words have no places on a page.",
                 "Export it as text, Markdown or DOCX.",
             )
-        yield replace(one, page=with_all_words(one.page)) if kind.needs_image else one
+        yield replace(one, page=as_printed(one.page)) if kind.needs_image else one
         # The next is asked for when this one is written.
         if progressed is not None:
             progressed(count)

@@ -34,7 +34,7 @@ _TAIL = "</body>\n</html>\n"
 
 
 def write_hocr(pages: Iterable[ExportPage], part: Path, title: str) -> None:
-    """Write pages with all their words (see `placing.with_all_words`) as one hOCR file."""
+    """Write pages as they are printed (see `placing.as_printed`) as one hOCR file."""
     with part.open("w", encoding="utf-8", newline="\n") as file:
         file.write(_HEAD.format(title=escape(clean(title)), version=diffdesk.__version__))
         for number, page in enumerate(pages, start=1):

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import diffdesk
 from diffdesk.documents.exports.pdf_writer import PdfWriter, text_string
-from diffdesk.documents.exports.picture import picture_of
+from diffdesk.documents.exports.picture import Picture, picture_of
 from diffdesk.documents.exports.text_layer import (
     ASCENT,
     DESCENT,
@@ -41,12 +41,13 @@ class ImagePdf:
         self._tree = self._writer.reserve()
         self._font = self._writer.reserve()
         self._pages: list[int] = []
+        self._profiles: dict[bytes, int] = {}
 
     def add(self, page: RecognisedPage, image: Path) -> None:
         """Writes a page; raises `ImageError` if its image can't be read."""
         picture = picture_of(image, page.turned)
         write = self._writer
-        drawn = write.add_stream(picture.entries, picture.data)
+        drawn = write.add_stream(f"{picture.entries} /ColorSpace {self._colours(picture)}", picture.data)
         a, b, c, d, e, f = picture.matrix
         width, height = picture.width, picture.height
         matrix = (a * width, b * height, c * width, d * height, e * width, f * height)
@@ -58,6 +59,16 @@ class ImagePdf:
         box = f"[0 0 {number(width)} {number(height)}]"
         body = f"/Type /Page /Parent {self._tree} 0 R /MediaBox {box} /Resources {resources} /Contents {stream} 0 R"
         self._pages.append(write.add(f"<< {body} >>"))
+
+    def _colours(self, picture: Picture) -> str:
+        """The picture's colour space; a profile is written once for all pages that have it."""
+        if picture.profile is None:
+            return f"/{picture.colours}"
+        if picture.profile not in self._profiles:
+            entries = f"/N {3 if picture.colours == 'DeviceRGB' else 1} /Alternate /{picture.colours}"
+            data = deflated(picture.profile)
+            self._profiles[picture.profile] = self._writer.add_stream(f"{entries} /Filter /FlateDecode", data)
+        return f"[/ICCBased {self._profiles[picture.profile]} 0 R]"
 
     def finish(self) -> None:
         """Writes what all pages share; the file is complete then."""

@@ -41,7 +41,9 @@ def write_pdf(
     title: str,
     is_cancelled: Callable[[], bool],
 ) -> None:
-    """Writes pages with all their words: all of images, or all of one PDF, whose other pages are left out.
+    """Writes pages as they are printed (see `placing.as_printed`).
+
+    All are of images, or all of one PDF, whose other pages are left out.
 
     Args:
         pages: taken one by one, the next when the last is written.

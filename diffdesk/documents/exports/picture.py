@@ -27,6 +27,7 @@ _POINTS = 72.0
 _QUALITY = 90
 _FEW_COLOURS = 4096  # a drawing or a screenshot: smaller and sharper without JPEG
 _ORIENTATION = 0x0112
+_COLOURS = {"L": ("DeviceGray", b"GRAY"), "RGB": ("DeviceRGB", b"RGB ")}
 
 # What a camera's mark 1 … 8 (Exif) does to a picture, as matrices of the unit square with y upwards.
 _UPRIGHT: dict[int, Matrix] = {
@@ -47,14 +48,18 @@ class Picture:
     """A picture ready to be put into a PDF.
 
     Attributes:
-        entries: of its dictionary: size, colours, filter.
+        entries: of its dictionary: size and filter.
         data: as the filter expects them.
+        colours: ``DeviceGray`` or ``DeviceRGB``.
+        profile: what its colours mean, if the file says so and they are as they were in it.
         matrix: from the unit square to a page of one by one, so that it stands upright on it.
         width, height: of the upright page, in points.
     """
 
     entries: str
     data: bytes
+    colours: str
+    profile: bytes | None
     matrix: Matrix
     width: float
     height: float
@@ -71,32 +76,45 @@ def picture_of(path: Path, turned: int) -> Picture:
         orientation = _orientation(image)
         jpeg = _as_it_is(path, image)
         if jpeg is not None:
-            size, (entries, data) = image.size, jpeg
+            size, pixels = image.size, jpeg
         else:
             rgb = to_rgb(image)
-            size, (entries, data) = rgb.size, _encoded(rgb)
+            size, pixels = rgb.size, _encoded(rgb)
             orientation = 1
     matrix = _after(_UPRIGHT[orientation], _UPRIGHT[_CLOCKWISE[turned]])
     if matrix[0] == 0:
         size, dpi = (size[1], size[0]), (dpi[1], dpi[0])
-    width, height = (_POINTS * pixels / each for pixels, each in zip(size, dpi, strict=True))
+    width, height = (_POINTS * count / each for count, each in zip(size, dpi, strict=True))
     shrink = min(1.0, _LARGEST_PAGE / max(width, height))
-    return Picture(entries, data, matrix, width * shrink, height * shrink)
+    measures = (matrix, width * shrink, height * shrink)
+    return Picture(pixels.entries, pixels.data, pixels.colours, pixels.profile, *measures)
 
 
-def _as_it_is(path: Path, image: Image.Image) -> tuple[str, bytes] | None:
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    entries: str
+    data: bytes
+    colours: str
+    profile: bytes | None = None
+
+
+def _as_it_is(path: Path, image: Image.Image) -> _Pixels | None:
     """A JPEG in grey or in colours of the screen, byte for byte."""
-    if image.format not in {"JPEG", "MPO"} or image.mode not in {"L", "RGB"}:
+    if image.format not in {"JPEG", "MPO"} or image.mode not in _COLOURS:
         return None
     try:
         data = picture_alone(path.read_bytes())
     except ValueError:
         # Pillow forgives more than PDF viewers do.
         return None
-    return _entries(image.size, "DeviceGray" if image.mode == "L" else "DeviceRGB", 8, "/Filter /DCTDecode"), data
+    colours, space = _COLOURS[image.mode]
+    profile = image.info.get("icc_profile")
+    # A profile names the kind of colours that it is for (ICC.1:2010, 7.2).
+    is_fitting = isinstance(profile, bytes) and profile[16:20] == space
+    return _Pixels(_entries(image.size, 8, "/Filter /DCTDecode"), data, colours, profile if is_fitting else None)
 
 
-def _encoded(rgb: Image.Image) -> tuple[str, bytes]:
+def _encoded(rgb: Image.Image) -> _Pixels:
     pixels = np.asarray(rgb)
     is_grey = bool((pixels[:, :, 0] == pixels[:, :, 1]).all() and (pixels[:, :, 0] == pixels[:, :, 2]).all())
     if is_grey:
@@ -107,18 +125,17 @@ def _encoded(rgb: Image.Image) -> tuple[str, bytes]:
         return _flate(rgb)
     buffer = io.BytesIO()
     rgb.save(buffer, "JPEG", quality=_QUALITY)
-    return _entries(rgb.size, "DeviceRGB", 8, "/Filter /DCTDecode"), buffer.getvalue()
+    return _Pixels(_entries(rgb.size, 8, "/Filter /DCTDecode"), buffer.getvalue(), "DeviceRGB")
 
 
-def _flate(image: Image.Image) -> tuple[str, bytes]:
+def _flate(image: Image.Image) -> _Pixels:
     """The picture as a PNG holds it, which PDF reads as it is (PDF 32000-1:2008, 7.4.4.4)."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=6)
     colours, bits = (3 if image.mode == "RGB" else 1), (1 if image.mode == "1" else 8)
     parameters = f"<< /Predictor 15 /Colors {colours} /BitsPerComponent {bits} /Columns {image.width} >>"
-    space = "DeviceRGB" if colours == 3 else "DeviceGray"
-    entries = _entries(image.size, space, bits, f"/Filter /FlateDecode /DecodeParms {parameters}")
-    return entries, b"".join(_image_chunks(buffer.getvalue()))
+    entries = _entries(image.size, bits, f"/Filter /FlateDecode /DecodeParms {parameters}")
+    return _Pixels(entries, b"".join(_image_chunks(buffer.getvalue())), "DeviceRGB" if colours == 3 else "DeviceGray")
 
 
 def _image_chunks(png: bytes) -> Iterator[bytes]:
@@ -130,11 +147,9 @@ def _image_chunks(png: bytes) -> Iterator[bytes]:
         at += 12 + length
 
 
-def _entries(size: tuple[int, int], space: str, bits: int, stream_filter: str) -> str:
-    return (
-        f"/Type /XObject /Subtype /Image /Width {size[0]} /Height {size[1]} "
-        f"/ColorSpace /{space} /BitsPerComponent {bits} {stream_filter}"
-    )
+def _entries(size: tuple[int, int], bits: int, stream_filter: str) -> str:
+    measures = f"/Width {size[0]} /Height {size[1]} /BitsPerComponent {bits}"
+    return f"/Type /XObject /Subtype /Image {measures} {stream_filter}"
 
 
 def _dpi(image: Image.Image) -> tuple[float, float]:

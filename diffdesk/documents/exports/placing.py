@@ -29,7 +29,7 @@ from diffdesk.documents.exports.gaps import (
     union,
     words_in,
 )
-from diffdesk.documents.exports.line_words import has_all_words, word_spans
+from diffdesk.documents.exports.line_words import has_all_words, in_rows, word_spans
 from diffdesk.documents.recognised_page import Box, RecognisedLine, RecognisedPage, RecognisedWord
 
 _DECIDED = 1.0  # the confidence of a word that somebody changed or accepted
@@ -56,6 +56,12 @@ def placed(page: RecognisedPage, text: str) -> RecognisedPage:
 def with_all_words(page: RecognisedPage) -> RecognisedPage:
     """The page with all words of its lines: those of a line that lacks some are spread over its box."""
     return replace(page, lines=tuple(_with_words(line) for line in page.lines))
+
+
+def as_printed(page: RecognisedPage) -> RecognisedPage:
+    """The page with all words of its lines, and with lines that were joined in its text as the rows they stand in."""
+    lines = (row for line in with_all_words(page).lines for row in in_rows(line))
+    return replace(page, lines=tuple(lines))
 
 
 def page_of_text(text: str) -> RecognisedPage:

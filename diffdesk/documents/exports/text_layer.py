@@ -13,7 +13,7 @@ import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby
 from statistics import median
 
 from diffdesk.core.lines import character_widths
@@ -36,9 +36,10 @@ GLYPH_WIDTHS = (500, 0, 250, 280, 350, 440, 680, 840, 1000)
 _SPACE_WIDTH = 250
 _WIDE_WIDTH = 1000  # Han, kana and the like
 _EVEN = 1.3  # words of a line whose heights differ by more are boxes of letters, not of lines
+_NEAR = 0.6  # of the height: words that stand further apart may be of different sizes
 _STEADY = 2  # pixels by which an edge may move so that the words of a block are of one size
 _LEAST_GAP = 0.04  # of the size: pdftotext takes what is closer (than 0.03) for one word
-_MOST_CUT = 2  # pixels that a word may lose at either end for a gap
+_MOST_CUT = 2.5  # pixels by which a word may end earlier or later for that
 _MOST_CODES = 0xFFFE
 _REPLACEMENT = "\ufffd"
 _MAPPED_AT_ONCE = 100  # entries of one bfchar list
@@ -178,20 +179,41 @@ def _drawn(line: RecognisedLine) -> list[_Drawn]:
         _Drawn(clean(word.text), box[0], max(box[2], box[0] + 1), box[3], max(box[3] - box[1], 1), has_space)
         for (word, has_space), box in zip(words, boxes, strict=True)
     ]
-    for at, (one, other) in enumerate(pairwise(drawn)):
-        missing = _LEAST_GAP * one.size - (other.left - one.right)
-        if one.has_space and missing > 0 and other.left >= one.left:
-            cut = min(missing / 2, _MOST_CUT)
-            drawn[at] = replace(drawn[at], right=max(one.right - cut, drawn[at].left + 1))
-            drawn[at + 1] = replace(other, left=min(other.left + cut, other.right - 1))
+    for at in range(len(drawn) - 1):
+        drawn[at], drawn[at + 1] = _apart(drawn[at], drawn[at + 1])
     return drawn
 
 
-def _level_boxes(boxes: Sequence[Box]) -> Sequence[Box]:
-    """The words' boxes, as high as the line where they only enclose their letters: else a viewer that sorts text by
-    its size and its base line would tear "on" and "dog" apart.
+def _apart(word: _Drawn, following: _Drawn) -> tuple[_Drawn, _Drawn]:
+    """Two neighbours with a gap between them if they are two words, and without one if they are not."""
+    gap = following.left - word.right
+    wanted = max(gap, _LEAST_GAP * word.size) if word.has_space else min(gap, 0.0)
+    cut = min(max((wanted - gap) / 2, -_MOST_CUT), _MOST_CUT)
+    if not cut or following.left < word.left:
+        return word, following
+    return (
+        replace(word, right=max(word.right - cut, word.left + 1)),
+        replace(following, left=min(following.left + cut, following.right - 1)),
+    )
+
+
+def _level_boxes(boxes: Sequence[Box]) -> list[Box]:
+    """The words' boxes, as high as their neighbours where they only enclose their letters: else a viewer that sorts
+    text by its size and its base line would tear "on" and "dog" apart. What stands further off may be of another size.
     """
-    heights = [bottom - top for _, top, _, bottom in boxes] or [1]
+    runs: list[list[Box]] = []
+    for box in boxes:
+        last = runs[-1][-1] if runs else None
+        height = max(box[3] - box[1], last[3] - last[1]) if last else 0
+        if last and max(box[0] - last[2], last[0] - box[2]) <= _NEAR * height:
+            runs[-1].append(box)
+        else:
+            runs.append([box])
+    return [box for run in runs for box in _level_run(run)]
+
+
+def _level_run(boxes: Sequence[Box]) -> Sequence[Box]:
+    heights = [bottom - top for _, top, _, bottom in boxes]
     if max(heights) <= _EVEN * max(min(heights), 1):
         return boxes
     top, bottom = min(box[1] for box in boxes), max(box[3] for box in boxes)

@@ -13,7 +13,7 @@ import numpy as np
 import pikepdf
 import pytest
 from make_invisible_font import TARGET, font_file
-from PIL import Image
+from PIL import Image, ImageCms
 
 from diffdesk.core.errors import ExportError, ImageError
 from diffdesk.documents.exports.export_page import ExportKind, ExportPage, TextOptions
@@ -148,6 +148,22 @@ def test_words_that_touch_are_still_two_words(tmp_path: Path) -> None:
 
 
 @needs_poppler
+def test_characters_that_stand_apart_but_have_no_space_between_them_are_one_word(tmp_path: Path) -> None:
+    words = tuple(RecognisedWord(one, (50 + 34 * at, 50, 80 + 34 * at, 90), 0.9) for at, one in enumerate("新聞を読"))
+    page = RecognisedPage(300, 200, (RecognisedLine("新聞を読", (50, 50, 182, 90), 0.9, words),))
+    made = export(tmp_path / "made.pdf", (page, saved(tmp_path / "scan.png", drawn(page))))
+    assert poppler_text(made).strip("\n\f") == "新聞を読"
+    assert pdfium_text(made) == ["新聞を読"]
+
+
+def test_words_of_another_size_at_the_end_of_a_row_keep_their_places(tmp_path: Path) -> None:
+    words = (RecognisedWord("TOTAL", (50, 70, 150, 100), 0.9), RecognisedWord("9.00", (400, 50, 520, 110), 0.9))
+    page = RecognisedPage(600, 200, (RecognisedLine("TOTAL 9.00", (50, 50, 520, 110), 0.9, words),))
+    made = export(tmp_path / "made.pdf", (page, saved(tmp_path / "scan.png", drawn(page))))
+    assert_words_lie_there(list(pdfium_words(made, 0, page)), page)
+
+
+@needs_poppler
 def test_words_whose_boxes_only_enclose_their_letters_stay_on_one_line(tmp_path: Path) -> None:
     words = tuple(
         RecognisedWord(text, box, 0.9)
@@ -254,6 +270,19 @@ def test_every_kind_of_pixels_looks_the_same_in_the_pdf(tmp_path: Path, mode: st
     held = image_in(made)
     if mode in {"1", "L", "I;16"}:
         assert (held.colours, held.bits) == ("/DeviceGray", 1 if mode == "1" else 8)
+
+
+def test_the_colour_profile_of_a_jpeg_is_kept_once_for_all_pages(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = saved(tmp_path / "scan.jpg", drawn(PAGE), icc_profile=profile)
+    grey = saved(tmp_path / "grey.jpg", drawn(PAGE).convert("L"), icc_profile=profile)
+    made = export(tmp_path / "made.pdf", (PAGE, image), (PAGE, image), (PAGE, grey))
+    with pikepdf.open(made) as pdf:
+        spaces = [page.obj.Resources.XObject.Picture.ColorSpace for page in pdf.pages]
+        assert spaces[0][1].read_bytes() == profile
+        assert spaces[0][1].objgen == spaces[1][1].objgen
+        # A profile for other colours than the picture's is of no use.
+        assert spaces[2] == pikepdf.Name.DeviceGray
 
 
 def test_a_photo_that_is_no_jpeg_becomes_one(tmp_path: Path) -> None:

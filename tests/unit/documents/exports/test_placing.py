@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffdesk.documents.exports.gaps import union
-from diffdesk.documents.exports.placing import page_of_text, placed
+from diffdesk.documents.exports.placing import as_printed, page_of_text, placed
 from diffdesk.documents.recognised_page import RecognisedLine, RecognisedPage, RecognisedWord
 from tests.unit.documents.exports.pages import boxes_of, page_of
 
@@ -174,6 +175,39 @@ def test_a_text_without_an_image_has_lines_and_blocks() -> None:
     assert placed(page, "one\n\nthree").text == "one\n\nthree"
 
 
+def test_lines_that_were_joined_in_the_text_are_rows_where_they_are_printed() -> None:
+    joined = placed(PAGE, PAGE.text.replace("\n\n", "#").replace("\n", " ").replace("#", "\n\n"))
+    assert [line.text for line in joined.lines] == [" ".join(block) for block in BLOCKS]
+    printed = as_printed(joined)
+    assert [line.text for line in printed.lines] == [text for block in BLOCKS for text in block]
+    assert [line.box for line in printed.lines] == [line.box for line in PAGE.lines]
+    assert [line.block for line in printed.lines] == [line.block for line in PAGE.lines]
+
+
+def test_a_small_mark_beside_tall_words_is_no_row_of_its_own() -> None:
+    words = (
+        RecognisedWord("Tall", (10, 10, 60, 50), 0.9),
+        RecognisedWord("-", (65, 36, 75, 38), 0.9),
+        RecognisedWord("'", (80, 10, 84, 16), 0.9),
+        RecognisedWord("word", (90, 20, 140, 50), 0.9),
+    )
+    page = RecognisedPage(200, 100, (RecognisedLine("Tall - ' word", (10, 10, 140, 50), 0.9, words),))
+    assert as_printed(page) == page
+
+
+def test_rows_from_right_to_left_begin_at_the_right() -> None:
+    words = tuple(
+        RecognisedWord(text, box, 0.9)
+        for text, box in (
+            ("שלום", (200, 0, 260, 20)),
+            ("לך", (100, 0, 160, 20)),
+            ("עולם", (200, 40, 260, 60)),
+        )
+    )
+    page = RecognisedPage(300, 80, (RecognisedLine("שלום לך עולם", (100, 0, 260, 60), 0.9, words),))
+    assert [line.text for line in as_printed(page).lines] == ["שלום לך", "עולם"]
+
+
 # --- for any text -----------------------------------------------------------------------------------
 
 
@@ -225,3 +259,23 @@ def test_a_new_word_in_any_place_moves_no_other_word(blocks: list[list[list[str]
     at = data.draw(st.sampled_from(spaces))
     after = boxes_of(placed(page, page.text[:at] + " Unheard" + page.text[at:]))
     assert [one for one in after if one[0] != "Unheard"] == words
+
+
+@settings(max_examples=100, deadline=None)
+@given(texts.filter(bool), st.data())
+def test_whatever_words_are_corrected_the_others_stay_where_they_are(
+    blocks: list[list[list[str]]], data: st.DataObject
+) -> None:
+    numbers = iter(range(1000))
+    # Words of their own, so that it is known which is which.
+    named = [[" ".join(f"{word}{next(numbers)}x" for word in line) for line in block] for block in blocks]
+    page = page_of(named)
+    words = page.text.split()
+    chosen = data.draw(st.sets(st.sampled_from(words)))
+    corrected = {word: data.draw(st.sampled_from([f"Zq{word}", f"{word}.", word[:-1], "Unheard"])) for word in chosen}
+    text = re.sub(r"\S+", lambda one: corrected.get(one[0], one[0]), page.text)
+    after = placed(page, text)
+    kept = [one for one in boxes_of(page) if one[0] not in chosen]
+    assert [one for one in boxes_of(after) if one[0] in set(words) - chosen] == kept
+    assert [word for word, _ in boxes_of(after)] == text.split()
+    assert [line.box for line in after.lines] == [line.box for line in page.lines]
