@@ -172,9 +172,7 @@ def test_sheets_with_a_namespace_prefix_without_row_numbers_and_with_empty_row_t
 
 def test_a_formula_is_shown_as_the_value_that_it_had_and_stays_a_formula(path: Path) -> None:
     part = "xl/worksheets/sheet1.xml"
-    counted = with_part(
-        path, path.with_name("counted.xlsx"), part, rb"(?<=</f>)<v ?/?>(?:</v>)?", b"<v>5</v>"
-    )
+    counted = with_part(path, path.with_name("counted.xlsx"), part, rb"(?<=</f>)<v ?/?>(?:</v>)?", b"<v>5</v>")
     table = read_table(counted)
     assert table.column("amount") == ("2.5", "5", "", "TRUE")
     write_table(table, [AddedColumn("new", list("abcd"))], path.with_name("out.xlsx"))
