@@ -169,7 +169,17 @@ def test_a_job_that_fails_on_the_way_has_an_exit_code(table: Path, capsys: pytes
     assert "--out" in printed.err
 
 
-def test_a_terminal_is_told_how_long_it_takes() -> None:
+def test_a_terminal_is_told_how_long_it_takes(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    assert correct(table.parent, str(table), "--column", "text") == 0
+    shown = terminal.getvalue().split("\r\x1b[K")
+    assert [line.split(",")[0] for line in shown] == ["", *(f"Rows: {done} of 3" for done in range(4)), ""]
+    assert all(line.endswith("s left") for line in shown[2:5])
     assert [time_left(seconds) for seconds in (0.2, 42, 60, 3000, 3600 * 2.5)] == [
         *("about 1 s left", "about 42 s left", "about 1 min left", "about 50 min left", "about 2 h 30 min left"),
     ]
