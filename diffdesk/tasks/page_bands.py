@@ -1,10 +1,10 @@
 """Which part of a page a model is shown with each piece of a draft: bands of lines, cut out of the page's image.
 
-A model that sees makes at most 280 soft tokens of an image by default, each of 48 × 48 pixels, and every image is
-brought to the size that fills them (`backends.image_patches`). A page of A4 becomes about 670 × 910 pixels: at 60
-lines, a line is 15 pixels high with its spacing, and its letters 6, which nobody can read. A band of 20 lines of the
-same page is about 1,060 × 570 pixels: 28 for a line and 11 for its small letters. So a page of many lines goes in
-bands, each beside the lines that it shows. Knows nothing of models.
+A model that sees makes at most 280 soft tokens of an image, unless its folder says otherwise, each of 48 × 48 pixels,
+and every image is brought to the size that fills them (`backends.image_patches`). A page of A4 becomes 672 × 912
+pixels: at 60 lines, 15 for a line with its spacing and 6 for its small letters, which nobody can read. A band of 20
+lines of the same page becomes 1,152 × 528: 26 for a line and 10 for its small letters; one of a narrow column still
+more. So a page of many lines goes in bands, each beside the lines that it shows. Knows nothing of models.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def read_proposals(
             edit = _in_its_line(_edit(part, answer), draft)
             before = draft[edit.start : edit.end]
             text = guard.written(edit.text, before)
-            if text != before:
+            if text != before and not _is_layout(draft, edit):
                 is_made = edit.certainty >= _need(guard, needed, draft, edit, text)
                 proposals.append(Proposal(edit.start, edit.end, text, edit.certainty, is_made))
     return with_lines_held(draft, proposals)
@@ -168,6 +168,14 @@ def _in_its_line(edit: _Edit, draft: str) -> _Edit:
     if edit.text.startswith(LINE_END) and after.startswith(LINE_END):  # "⏎more" before it: "more " after it
         return replace(edit, start=edit.start + 1, end=edit.end + 1, text=text[1:] + " ")
     return replace(edit, text=text)
+
+
+def _is_layout(draft: str, edit: _Edit) -> bool:
+    """Whether an edit makes a gap wider or narrower, and neither parts nor joins what stands at its sides."""
+    if (draft[edit.start : edit.end] + edit.text).strip():
+        return False
+    around = draft[max(0, edit.start - 1) : edit.start], draft[edit.end : edit.end + 1]
+    return not all(one.strip() for one in around) or bool(edit.text and edit.start < edit.end)
 
 
 def _certainty(part: Change, certainty: NDArray[np.float32]) -> float:

@@ -37,6 +37,11 @@ def test_gates_follow_each_other_where_they_are_left_out(tmp_path: Path) -> None
     assert (some.sure, some.sure_gate) == (0.99, 1.01)
 
 
+def test_a_chat_model_begins_with_noise_unless_its_file_says_otherwise(tmp_path: Path) -> None:
+    assert not profile_of(tmp_path, name="Chat").is_warm_started
+    assert profile_of(tmp_path, is_warm_started=True).is_warm_started
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -114,6 +114,7 @@ def test_a_band_gives_a_line_about_twice_the_pixels_that_the_whole_page_gives_it
     width, height, lines = 1654, 2339, 60  # A4 at 200 dots an inch
     whole = fitted_size(width, height, 48, STILL_TOKENS)
     band = fitted_size(width, height * MOST_LINES // lines, 48, STILL_TOKENS)
+    assert (whole, band) == ((672, 912), (1152, 528))
     assert band[1] / MOST_LINES > 1.7 * whole[1] / lines
 
 

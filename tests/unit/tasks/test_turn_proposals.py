@@ -99,6 +99,19 @@ def test_an_answer_that_breaks_its_lines_otherwise_changes_no_line_break() -> No
     assert len(found) == 2
 
 
+@pytest.mark.parametrize(
+    ("draft", "answer", "made"),
+    [
+        ("a line of it\nand more", "a line  of it\n    and more", "a line of it\nand more"),
+        ("a line  of it\nand more", "a line of it\n\nand more", "a line  of it\nand more"),
+        ("a linc of it\nand more", "   a line of it\nand more", "a line of it\nand more"),
+        ("a line ofit\nand mo re", "a line of it\nand more", "a line of it\nand more"),
+    ],
+)
+def test_blanks_change_only_where_words_are_parted_or_joined(draft: str, answer: str, made: str) -> None:
+    assert made_text(draft, read(draft, answer)) == made
+
+
 def test_a_word_that_is_divided_at_the_end_of_a_line_stays_divided() -> None:
     draft = "here we have an exam-\nple of a word that goes on"
     assert read(draft, "here we have an example\nof a word that goes on") == ()
