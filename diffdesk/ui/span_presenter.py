@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, QTimer
 
 from diffdesk.core.errors import UserError
 from diffdesk.core.events import Finished, FinishReason, Prefilled
@@ -18,8 +18,8 @@ from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import RunRequest, TaskKind
 from diffdesk.core.trace import TraceEvent
 from diffdesk.store import ConversationRow, MessageRow, Store
+from diffdesk.ui.answering import STOP_MILLISECONDS, offer_kill
 from diffdesk.ui.main_window import MainWindow
-from diffdesk.ui.message_widget import MessageWidget
 from diffdesk.ui.model_presenter import ModelPresenter
 from diffdesk.ui.rows import error_view, history
 from diffdesk.ui.views import ErrorView, ModelState
@@ -120,9 +120,15 @@ class SpanPresenter(QObject):
         self._ask(edit, (Message(Role.USER, text),))
 
     def stop(self) -> None:
-        """Stop the rewriting at work."""
-        if self._edit is not None:
-            self._engine.cancel(self._edit.run)
+        """Stop the rewriting at work; an engine that doesn't obey may be ended."""
+        edit = self._edit
+        if edit is not None:
+            self._engine.cancel(edit.run)
+            QTimer.singleShot(STOP_MILLISECONDS, self, lambda: self._on_waited(edit))
+
+    def _on_waited(self, edit: _Edit) -> None:
+        if self._edit is edit:
+            offer_kill(self._window, self._engine)
 
     # The run
 
@@ -238,15 +244,8 @@ class SpanPresenter(QObject):
         if self._current() != conversation.id:
             return
         self._show(conversation, rows)
-        transcript = self._window.transcript
-        widget = transcript.widget_of(rows[-1].id) if rows else None
-        if widget is not None:
-            widget.setFocus(Qt.FocusReason.OtherFocusReason)
-        if isinstance(widget, MessageWidget) and widget.differences is not None:
-            inside = widget.differences.marked.first_change
-            if inside is not None:
-                top = widget.differences.marked.mapTo(widget, widget.differences.marked.rect().topLeft()).y()
-                transcript.scroll_to_message(rows[-1].id, top + inside)
+        if rows:
+            self._window.transcript.show_change(rows[-1].id)
 
 
 def rewritten(old: str, new: str, span: tuple[int, int]) -> str:

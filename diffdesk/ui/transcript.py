@@ -147,6 +147,17 @@ class Transcript(MessageColumn):
         self._items[index].view = view
         self._replace(index)
 
+    def show_change(self, message_id: int) -> None:
+        """Put the keyboard on a message, and its first marked change into view."""
+        widget = self.widget_of(message_id)
+        if not isinstance(widget, MessageWidget):
+            return
+        widget.setFocus(Qt.FocusReason.OtherFocusReason)
+        marked = None if widget.differences is None else widget.differences.marked
+        inside = None if marked is None else marked.first_change
+        if marked is not None and inside is not None:
+            self.scroll_to_message(message_id, marked.mapTo(widget, marked.rect().topLeft()).y() + inside)
+
     # --- searching ------------------------------------------------------------------------------------
 
     def searchable_texts(self) -> list[tuple[int, str]]:
