@@ -29,6 +29,11 @@ from diffdesk.workers.store_lane import StoreLane
 STOPPED = "Stopped. The text is as it was."
 UNSETTLED = "The model found no settled words for this part, so the text is as it was."
 SAME = "The model writes this part the same way again."
+NOT_KEPT = ErrorView(
+    "The text on the screen is not the one that is kept",
+    "A part of it can be rewritten only once it is saved.",
+    "Save the answer first, or open the conversation anew.",
+)
 AS_IT_WAS = "The selected part was not rewritten"
 _QUOTED = 24  # characters of a part in a note
 _SEEDS = 2**31
@@ -96,6 +101,7 @@ class SpanPresenter(QObject):
         """Rewrite the characters [start, end) of a message."""
         if self._edit is not None:
             return
+        shown = next((one.text for one in self._window.transcript.views if one.id == message), None)
 
         def work(store: Store) -> tuple[MessageRow, list[MessageRow]]:
             row = store.message(message)
@@ -105,6 +111,10 @@ class SpanPresenter(QObject):
             if self._edit is not None:  # asked twice in a moment
                 return
             row, branch = found
+            if row.text != shown:  # it is not saved, say: a place in what is shown is none in what is kept
+                self._window.spans.end()
+                self._window.show_banner(NOT_KEPT, "warning", [])
+                return
             before = [one for one in branch if one.id < row.id]
             edit = self._begun(row, row.text, (start, end), instruction)
             self._ask(edit, (*history(before), Message(Role.ASSISTANT, row.text)))

@@ -14,7 +14,7 @@ from diffdesk.core.trace import CanvasFold, CanvasFrame, CanvasOpened, Region, S
 from diffdesk.ui.composer_edit import ComposerEdit
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.message_widget import MessageWidget
-from diffdesk.ui.span_edit import BUSY, LATER_STAY, SELECT_FIRST
+from diffdesk.ui.span_edit import BUSY, LATER_STAY, NOT_IN_TEXT, SELECT_FIRST
 from diffdesk.ui.text_views import MarkdownView, TextView
 from diffdesk.ui.theme import ThemeKeeper
 from diffdesk.ui.views import MessageView, Place
@@ -169,6 +169,13 @@ def test_a_selection_that_cuts_through_formatting_can_be_widened(window: MainWin
     asked = collect(window.spans.message_edit_requested)
     QTest.keyClick(popover.field, Qt.Key.Key_Return)
     assert asked == [(2, 0, len("Look: **one two** three."), "")]
+
+
+def test_what_was_taken_out_of_a_text_is_no_part_of_it(window: MainWindow) -> None:
+    text = show(window, mine(1, "a black dog"), message(2, "a dog", draft="a black dog"), place=Place.CORRECT)
+    select(text, "black")
+    press_rewrite(window)
+    assert window.spans.popover.said.text() == NOT_IN_TEXT
 
 
 def test_what_follows_an_earlier_answer_is_spoken_of(window: MainWindow) -> None:
