@@ -83,10 +83,12 @@ class SpanPresenter(QObject):
         self._show = show
         self._current = current
         self._edit: _Edit | None = None
+        self._edited: dict[int, MessageRow] = {}  # what each new version was made from
         self._tries = 0
         window.spans.message_edit_requested.connect(self.edit_message)
         window.spans.composer_edit_requested.connect(self.edit_composer)
         window.stop_requested.connect(self.stop)
+        window.transcript.undo_requested.connect(self._on_undo_pressed)
         engine.frames.arrived.connect(self._on_frame)
         engine.prefilled.connect(self._on_prefilled)
         engine.progressed.connect(self._on_progressed)
@@ -231,6 +233,7 @@ class SpanPresenter(QObject):
             return store.conversation(row.conversation_id), store.branch(row.conversation_id)
 
         def done(found: tuple[ConversationRow, list[MessageRow]]) -> None:
+            self._edited[found[1][-1].id] = row
             self._put(*found)
             self._window.show_toast(note, "Undo", lambda: self._undo(row))
 
@@ -248,6 +251,12 @@ class SpanPresenter(QObject):
             return store.conversation(row.conversation_id), store.branch(row.conversation_id)
 
         self._store.submit(work, lambda found: self._put(*found))
+
+    def _on_undo_pressed(self, message: int) -> None:
+        if message in self._edited:
+            self._undo(self._edited[message])
+        else:
+            self._window.version_requested.emit(message, -1)
 
     def _put(self, conversation: ConversationRow, rows: Sequence[MessageRow]) -> None:
         """Show a branch, if its conversation is still open, at the place that changed."""

@@ -32,6 +32,7 @@ class Transcript(MessageColumn):
     image_opened = Signal(object)
     text_selected = Signal(object)  # the MessageWidget whose selection changed
     rewrite_requested = Signal()
+    undo_requested = Signal(int)
 
     def __init__(self, themes: ThemeKeeper, parent: QWidget | None = None) -> None:
         super().__init__(themes, parent)
@@ -193,6 +194,7 @@ class Transcript(MessageColumn):
         widget.height_changed.connect(self._on_height_changed)
         widget.selection_changed.connect(lambda: self.text_selected.emit(widget))
         widget.rewrite_requested.connect(self.rewrite_requested)
+        widget.undo_requested.connect(self.undo_requested)
         widget.edit_requested.connect(self.edit_requested)
         widget.regenerate_requested.connect(self.regenerate_requested)
         widget.version_requested.connect(self.version_requested)

@@ -97,6 +97,15 @@ def test_a_word_is_tried_again_seen_as_a_difference_and_undone(
     toast.button.click()
     qtbot.waitUntil(lambda: last_version(program) == (1, 2), timeout=30_000)
     assert program.window.transcript.views[-1].id == left.id
+    widget = last_widget(program)
+    assert widget is not None
+    widget.perform("newer")
+    qtbot.waitUntil(lambda: last_version(program) == (2, 2), timeout=30_000)
+    again = last_widget(program)
+    assert again is not None
+    again.setFocus()
+    QTest.keyClick(again, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: last_version(program) == (1, 2), timeout=30_000)
     program.window.close()
     qtbot.waitUntil(lambda: program.controller.is_closed, timeout=30_000)
     assert rows(places)[-1].text == LEFT
