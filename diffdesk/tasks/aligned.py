@@ -216,20 +216,48 @@ class AlignedModel:
         if window.is_edit:
             pinned = ~window.counts()[:length]
             ids = np.where(pinned, ids, self._draws.noise(length))
-        outcome = yield from denoise(
-            self._denoiser,
-            CanvasStart(canvas, of, ids, is_warm=is_warm, pinned=pinned),
-            self._settings,
-            self._draws,
-            _AlignedView(self.alphabet, window, length),
-            is_cancelled,
-        )
-        whole = replace(
-            outcome,
-            ids=np.append(outcome.ids, np.full(drafted.size - length, self.alphabet.pad, np.int32)),
-            evidence=np.append(outcome.evidence, np.ones(drafted.size - length, np.float32)),
-        )
+        start = CanvasStart(canvas, of, ids, is_warm=is_warm, pinned=pinned)
+        whole = yield from self._denoise(window, start, is_cancelled)
         return WindowOutcome(window, drafted, whole, self.alphabet, len(prompt.ids), reused, took)
+
+    def run_otherwise(
+        self, done: WindowOutcome, is_cancelled: Callable[[], bool], canvas: int, of: int
+    ) -> Generator[CanvasOpened | StepDelta, None, WindowOutcome | None]:
+        """Run the window that was run last once more, with one character other than it came to; None if there is none.
+
+        The likeliest of all second choices is pinned in its place, and the rest of what counts denoises around it.
+        """
+        window, length = done.window, self._length(done.window)
+        ids = done.canvas.ids[:length]
+        self._denoiser.start_canvas(ids)
+        seen = self._denoiser.step(ids, self._settings.t_min, self._draws.uniforms(length), alternatives=2)
+        counts = window.counts()[:length]
+        is_drafted = np.array([at >= 0 and window.text[at] != LINE_END for at in window.layout[:length].tolist()])
+        is_other = (seen.alternatives != ids[:, None]) & (counts & is_drafted)[:, None]
+        chances = np.where(is_other, seen.alternative_probabilities, np.float32(0))
+        if not chances.any():
+            return None
+        place, choice = np.unravel_index(int(chances.argmax()), chances.shape)
+        start = np.where(counts, self._draws.noise(length), ids)
+        start[place] = seen.alternatives[place, choice]
+        pinned = ~counts
+        pinned[place] = True
+        opening = CanvasStart(canvas, of, start, is_warm=True, pinned=pinned)
+        return replace(done, canvas=(yield from self._denoise(window, opening, is_cancelled)))
+
+    def _denoise(
+        self, window: AlignedWindow, start: CanvasStart, is_cancelled: Callable[[], bool]
+    ) -> Generator[CanvasOpened | StepDelta, None, CanvasOutcome]:
+        """Denoise a canvas of a window; the outcome has as many positions as the window has slots."""
+        length = start.ids.size
+        view = _AlignedView(self.alphabet, window, length)
+        outcome = yield from denoise(self._denoiser, start, self._settings, self._draws, view, is_cancelled)
+        rest = window.layout.size - length
+        return replace(
+            outcome,
+            ids=np.append(outcome.ids, np.full(rest, self.alphabet.pad, np.int32)),
+            evidence=np.append(outcome.evidence, np.ones(rest, np.float32)),
+        )
 
     def _length(self, window: AlignedWindow) -> int:
         """Positions of the canvas: as many as the window has slots, or, where work is to be saved, as it may need."""

@@ -35,7 +35,7 @@ NO_TEXT_FOUND = "No text was found in the image. A sharper or larger image may h
 READ_FROM_IMAGE = "The model can't see images; it was given the text that was read from the image."
 WORDS_UNUSED = "The words beside the image were not used: this model corrects text and takes no instructions."
 _SILENT_SECONDS = 20.0
-_STOP_MILLISECONDS = 6000
+STOP_MILLISECONDS = 6000
 
 
 @dataclass(slots=True)
@@ -144,7 +144,7 @@ class Answering(QObject):
             self._end(answer, Finished(FinishReason.CANCELLED, RunStats(), "", ""))
             return
         self._engine.cancel(answer.row.id)
-        QTimer.singleShot(_STOP_MILLISECONDS, self, lambda: self._offer_kill(answer))
+        QTimer.singleShot(STOP_MILLISECONDS, self, lambda: self._offer_kill(answer))
 
     def close(self) -> None:
         """Stop what is at work; what there is of it is kept, and the next start says that it was stopped."""
@@ -335,14 +335,18 @@ class Answering(QObject):
             self._offer_kill(answer)
 
     def _offer_kill(self, answer: Answer) -> None:
-        if self._answer is not answer:
-            return
-        view = ErrorView(
-            "The engine doesn't answer",
-            "It has not reacted for a while. It may be busy in a long step, or it hangs.",
-            "Wait, or end it: the conversation is kept, and it starts anew with the next message.",
-        )
-        self._window.show_banner(view, "warning", [("End the engine", self._engine.kill)])
+        if self._answer is answer:
+            offer_kill(self._window, self._engine)
+
+
+def offer_kill(window: MainWindow, engine: EngineLane) -> None:
+    """Say that the engine hangs, perhaps, and offer to end it."""
+    view = ErrorView(
+        "The engine doesn't answer",
+        "It has not reacted for a while. It may be busy in a long step, or it hangs.",
+        "Wait, or end it: the conversation is kept, and it starts anew with the next message.",
+    )
+    window.show_banner(view, "warning", [("End the engine", engine.kill)])
 
 
 def _loading(view: ModelView) -> str:

@@ -22,6 +22,7 @@ KEYS: tuple[Key, ...] = (
     Key("stop", ("Esc",), "Stop the answer", "Writing"),
     Key("edit_last", ("Ctrl+E",), "Edit the last message", "Writing"),
     Key("rewrite", ("Ctrl+Shift+E",), "Rewrite the selected part", "Writing"),
+    Key("", ("Ctrl+Z",), "Undo a rewriting", "Writing"),
     Key("", ("Alt+Up", "Alt+Down"), "My earlier prompts", "Writing"),
     Key("attach", ("Ctrl+O",), "Add an image", "Writing"),
     Key("new", ("Ctrl+N",), "New conversation", "Conversations"),

@@ -41,6 +41,7 @@ class MessageWidget(QFrame):
     height_changed = Signal()
     selection_changed = Signal()
     rewrite_requested = Signal()
+    undo_requested = Signal(int)
     edit_requested = Signal(int, str)
     regenerate_requested = Signal(int)
     version_requested = Signal(int, int)
@@ -382,7 +383,7 @@ class MessageWidget(QFrame):
             self._actions.set_shown(self._is_last or self._is_active)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter leads into the text, Ctrl+C copies it, Escape ends an edit."""
+        """Enter leads into the text, Ctrl+C copies it, Ctrl+Z goes back to what was edited, Escape ends an edit."""
         if self.is_editing:
             if event.key() == Qt.Key.Key_Escape:
                 self._close_editor()
@@ -396,6 +397,9 @@ class MessageWidget(QFrame):
             return
         elif event.matches(QKeySequence.StandardKey.Copy):
             self.perform("copy")
+            return
+        elif event.matches(QKeySequence.StandardKey.Undo) and self.view.draft and self.view.version > 1:
+            self.undo_requested.emit(self.view.id)
             return
         elif event.key() == Qt.Key.Key_Escape and not self.hasFocus() and self._is_active:
             self.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QTextEdit, QWidget
 from diffdesk.core.trace import CanvasFrame
 from diffdesk.ui.centre import Centre
 from diffdesk.ui.composer_edit import ComposerEdit
+from diffdesk.ui.differences_view import MarkedText
 from diffdesk.ui.markdown import utf16_length
 from diffdesk.ui.message_widget import MessageWidget
 from diffdesk.ui.span_popover import SpanButton, SpanPopover, beside
@@ -26,7 +27,7 @@ NOT_CLEAR = (
     "The selection cuts through formatting, so it is not clear which part of the text is meant. Select whole words or "
     "a whole sentence."
 )
-NOT_IN_TEXT = "What is selected is not part of the text as it is now."
+NOT_IN_TEXT = "What is selected was taken out, and is no part of the text now. Select what stands there instead."
 BUSY = "Something is being written at the moment. Wait for it, or stop it."
 SELECT_FIRST = "Select a part of an answer, a correction or your text first."
 LATER_STAY = "What follows this answer stays with the version before."
@@ -185,16 +186,15 @@ class SpanEdit(QObject):
 
     def _selected(self) -> _Target | None:
         """What is selected where the keyboard is; else what was selected last, if it still is."""
-        focus = QApplication.focusWidget()
-        found: _Target | None = self._target
-        widget: QWidget | None = focus
+        candidates = [self._target]
+        widget = QApplication.focusWidget()
         while widget is not None:
             if isinstance(widget, ComposerEdit):
-                found = _Target(None)
-            if isinstance(widget, MessageWidget) and widget.text_view is not None and widget.can_rewrite:
-                found = _Target(widget.view.id)
+                candidates.insert(0, _Target(None))
+            elif isinstance(widget, MessageWidget) and widget.can_rewrite:
+                candidates.insert(0, _Target(widget.view.id))
             widget = widget.parentWidget()
-        return found if found is not None and self._cursor(found) is not None else None
+        return next((one for one in candidates if one is not None and self._cursor(one) is not None), None)
 
     def _shown(self, target: _Target) -> TextView | ComposerEdit | None:
         """The widget of a text, while it is on the screen."""
@@ -218,7 +218,8 @@ class SpanEdit(QObject):
         text = _text_of(target, self._centre)
         if self._span is None or not text[slice(*self._span)].strip():
             is_view = isinstance(shown, TextView)
-            self.popover.refuse(NOT_CLEAR if self._span is None else NOT_IN_TEXT, can_widen=is_view)
+            is_gone = isinstance(shown, MarkedText) or self._span is not None
+            self.popover.refuse(NOT_IN_TEXT if is_gone else NOT_CLEAR, can_widen=is_view)
         else:
             notes = [] if self._can_instruct else [CANT_INSTRUCT]
             views = self._centre.transcript.views

@@ -165,6 +165,8 @@ class SpanPopover(QFrame):
 
     def _show(self, shown: list[QWidget]) -> None:
         whole: tuple[QWidget, ...] = (self._title, self._part, self.said, self.field, self._buttons)
+        for button in (self.start_button, self.cancel_button, self.widen_button):
+            button.setAccessibleDescription(self.said.text() if self.said in shown else "")
         for one in shown:
             one.show()
         self.setFocus(Qt.FocusReason.OtherFocusReason)  # before what has the keyboard now goes

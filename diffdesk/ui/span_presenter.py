@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, QTimer
 
 from diffdesk.core.errors import UserError
 from diffdesk.core.events import Finished, FinishReason, Prefilled
@@ -18,8 +18,8 @@ from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import RunRequest, TaskKind
 from diffdesk.core.trace import TraceEvent
 from diffdesk.store import ConversationRow, MessageRow, Store
+from diffdesk.ui.answering import STOP_MILLISECONDS, offer_kill
 from diffdesk.ui.main_window import MainWindow
-from diffdesk.ui.message_widget import MessageWidget
 from diffdesk.ui.model_presenter import ModelPresenter
 from diffdesk.ui.rows import error_view, history
 from diffdesk.ui.views import ErrorView, ModelState
@@ -29,6 +29,11 @@ from diffdesk.workers.store_lane import StoreLane
 STOPPED = "Stopped. The text is as it was."
 UNSETTLED = "The model found no settled words for this part, so the text is as it was."
 SAME = "The model writes this part the same way again."
+NOT_KEPT = ErrorView(
+    "The text on the screen is not the one that is kept",
+    "A part of it can be rewritten only once it is saved.",
+    "Save the answer first, or open the conversation anew.",
+)
 AS_IT_WAS = "The selected part was not rewritten"
 _QUOTED = 24  # characters of a part in a note
 _SEEDS = 2**31
@@ -78,10 +83,12 @@ class SpanPresenter(QObject):
         self._show = show
         self._current = current
         self._edit: _Edit | None = None
+        self._edited: dict[int, MessageRow] = {}  # what each new version was made from
         self._tries = 0
         window.spans.message_edit_requested.connect(self.edit_message)
         window.spans.composer_edit_requested.connect(self.edit_composer)
         window.stop_requested.connect(self.stop)
+        window.transcript.undo_requested.connect(self._on_undo_pressed)
         engine.frames.arrived.connect(self._on_frame)
         engine.prefilled.connect(self._on_prefilled)
         engine.progressed.connect(self._on_progressed)
@@ -96,6 +103,7 @@ class SpanPresenter(QObject):
         """Rewrite the characters [start, end) of a message."""
         if self._edit is not None:
             return
+        shown = next((one.text for one in self._window.transcript.views if one.id == message), None)
 
         def work(store: Store) -> tuple[MessageRow, list[MessageRow]]:
             row = store.message(message)
@@ -105,6 +113,10 @@ class SpanPresenter(QObject):
             if self._edit is not None:  # asked twice in a moment
                 return
             row, branch = found
+            if row.text != shown:  # it is not saved, say: a place in what is shown is none in what is kept
+                self._window.spans.end()
+                self._window.show_banner(NOT_KEPT, "warning", [])
+                return
             before = [one for one in branch if one.id < row.id]
             edit = self._begun(row, row.text, (start, end), instruction)
             self._ask(edit, (*history(before), Message(Role.ASSISTANT, row.text)))
@@ -120,9 +132,15 @@ class SpanPresenter(QObject):
         self._ask(edit, (Message(Role.USER, text),))
 
     def stop(self) -> None:
-        """Stop the rewriting at work."""
-        if self._edit is not None:
-            self._engine.cancel(self._edit.run)
+        """Stop the rewriting at work; an engine that doesn't obey may be ended."""
+        edit = self._edit
+        if edit is not None:
+            self._engine.cancel(edit.run)
+            QTimer.singleShot(STOP_MILLISECONDS, self, lambda: self._on_waited(edit))
+
+    def _on_waited(self, edit: _Edit) -> None:
+        if self._edit is edit:
+            offer_kill(self._window, self._engine)
 
     # The run
 
@@ -215,6 +233,7 @@ class SpanPresenter(QObject):
             return store.conversation(row.conversation_id), store.branch(row.conversation_id)
 
         def done(found: tuple[ConversationRow, list[MessageRow]]) -> None:
+            self._edited[found[1][-1].id] = row
             self._put(*found)
             self._window.show_toast(note, "Undo", lambda: self._undo(row))
 
@@ -233,20 +252,19 @@ class SpanPresenter(QObject):
 
         self._store.submit(work, lambda found: self._put(*found))
 
+    def _on_undo_pressed(self, message: int) -> None:
+        if message in self._edited:
+            self._undo(self._edited[message])
+        else:
+            self._window.version_requested.emit(message, -1)
+
     def _put(self, conversation: ConversationRow, rows: Sequence[MessageRow]) -> None:
         """Show a branch, if its conversation is still open, at the place that changed."""
         if self._current() != conversation.id:
             return
         self._show(conversation, rows)
-        transcript = self._window.transcript
-        widget = transcript.widget_of(rows[-1].id) if rows else None
-        if widget is not None:
-            widget.setFocus(Qt.FocusReason.OtherFocusReason)
-        if isinstance(widget, MessageWidget) and widget.differences is not None:
-            inside = widget.differences.marked.first_change
-            if inside is not None:
-                top = widget.differences.marked.mapTo(widget, widget.differences.marked.rect().topLeft()).y()
-                transcript.scroll_to_message(rows[-1].id, top + inside)
+        if rows:
+            self._window.transcript.show_change(rows[-1].id)
 
 
 def rewritten(old: str, new: str, span: tuple[int, int]) -> str:

@@ -32,6 +32,7 @@ class Transcript(MessageColumn):
     image_opened = Signal(object)
     text_selected = Signal(object)  # the MessageWidget whose selection changed
     rewrite_requested = Signal()
+    undo_requested = Signal(int)
 
     def __init__(self, themes: ThemeKeeper, parent: QWidget | None = None) -> None:
         super().__init__(themes, parent)
@@ -147,6 +148,17 @@ class Transcript(MessageColumn):
         self._items[index].view = view
         self._replace(index)
 
+    def show_change(self, message_id: int) -> None:
+        """Put the keyboard on a message, and its first marked change into view."""
+        widget = self.widget_of(message_id)
+        if not isinstance(widget, MessageWidget):
+            return
+        widget.setFocus(Qt.FocusReason.OtherFocusReason)
+        marked = None if widget.differences is None else widget.differences.marked
+        inside = None if marked is None else marked.first_change
+        if marked is not None and inside is not None:
+            self.scroll_to_message(message_id, marked.mapTo(widget, marked.rect().topLeft()).y() + inside)
+
     # --- searching ------------------------------------------------------------------------------------
 
     def searchable_texts(self) -> list[tuple[int, str]]:
@@ -182,6 +194,7 @@ class Transcript(MessageColumn):
         widget.height_changed.connect(self._on_height_changed)
         widget.selection_changed.connect(lambda: self.text_selected.emit(widget))
         widget.rewrite_requested.connect(self.rewrite_requested)
+        widget.undo_requested.connect(self.undo_requested)
         widget.edit_requested.connect(self.edit_requested)
         widget.regenerate_requested.connect(self.regenerate_requested)
         widget.version_requested.connect(self.version_requested)

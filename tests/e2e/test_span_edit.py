@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -15,10 +16,12 @@ from diffdesk.core.requests import TaskKind
 from diffdesk.paths import Places
 from diffdesk.store import MessageRow, Store
 from diffdesk.ui.app import Program
+from diffdesk.ui.composer_edit import ComposerEdit
 from diffdesk.ui.message_widget import MessageWidget
 from diffdesk.ui.text_views import TextView
 from diffdesk.workers.engine_lane import LiveView
 from tests.e2e.conftest import READY_MILLISECONDS, wait_for_model
+from tests.e2e.test_models import wait_for_name
 from tests.e2e.test_window import rows, say, wait_for_answer
 
 CONTROL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
@@ -39,7 +42,7 @@ def last_text(program: Program) -> TextView:
     return widget.text_view
 
 
-def select(text: TextView, words: str) -> None:
+def select(text: TextView | ComposerEdit, words: str) -> None:
     cursor = text.document().find(words)
     assert not cursor.isNull()
     text.setTextCursor(cursor)
@@ -94,6 +97,15 @@ def test_a_word_is_tried_again_seen_as_a_difference_and_undone(
     toast.button.click()
     qtbot.waitUntil(lambda: last_version(program) == (1, 2), timeout=30_000)
     assert program.window.transcript.views[-1].id == left.id
+    widget = last_widget(program)
+    assert widget is not None
+    widget.perform("newer")
+    qtbot.waitUntil(lambda: last_version(program) == (2, 2), timeout=30_000)
+    again = last_widget(program)
+    assert again is not None
+    again.setFocus()
+    QTest.keyClick(again, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: last_version(program) == (1, 2), timeout=30_000)
     program.window.close()
     qtbot.waitUntil(lambda: program.controller.is_closed, timeout=30_000)
     assert rows(places)[-1].text == LEFT
@@ -126,6 +138,35 @@ def test_what_is_typed_is_rewritten_in_the_field_and_undone_by_key(qtbot: QtBot,
     QTest.keyClick(edit, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert edit.toPlainText() == LEFT
     assert not program.controller.spans.is_busy
+
+
+def test_a_chat_model_is_given_an_instruction_and_touches_nothing_else(
+    qtbot: QtBot, start: Callable[[], Program], chat_file: Path
+) -> None:
+    program = start()
+    wait_for_model(qtbot, program)
+    program.window.model_chosen.emit(chat_file)
+    wait_for_name(qtbot, program, "chatty-Q8_0")
+    frames: list[LiveView] = []
+    program.controller.engine.frames.arrived.connect(frames.append)
+    edit = program.window.composer.edit
+    edit.setFocus()
+    QTest.keyClicks(edit, "The fox jumps over the lazy dog.")
+    select(edit, "jumps over")
+    press_rewrite(program)
+    field = program.window.spans.popover.field
+    assert field.hasFocus()
+    QTest.keyClicks(field, "make it slower")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: program.controller.spans.is_busy, timeout=30_000)
+    assert edit.isReadOnly()
+    qtbot.waitUntil(lambda: not program.controller.spans.is_busy, timeout=READY_MILLISECONDS)
+    # It was never taught this, so it may write anything, or settle on nothing.
+    assert {view.frame.canvases for view in frames} == {2}
+    assert edit.toPlainText().startswith("The fox ")
+    assert edit.toPlainText().endswith(" the lazy dog.")
+    assert not program.window.centre.banners.banners
+    assert not edit.isReadOnly()
 
 
 def test_a_stopped_rewriting_leaves_nothing_behind_and_a_question_works_after_it(

@@ -55,7 +55,7 @@ def test_what_is_copied_is_the_corrected_text(themes: ThemeKeeper, qtbot: QtBot,
     QGuiApplication.clipboard().setText("before")
     view.text_view.selectAll()
     assert view.text_view.createMimeDataFromSelection().text() == corrected
-    view.text_view.set_marks(False)
+    view.marked.set_marks(False)
     assert view.text_view.plain_text() == corrected
 
 
@@ -68,7 +68,7 @@ def test_equal_texts_say_so(themes: ThemeKeeper, qtbot: QtBot) -> None:
 def test_very_long_texts_are_shown_without_marks(themes: ThemeKeeper, qtbot: QtBot) -> None:
     view = view_of(themes, qtbot, "tbe " * MAX_COMPARED, "the " * MAX_COMPARED)
     assert view.count.text() == "Too long to mark what changed"
-    assert not view.text_view.has_marks
+    assert not view.marked.has_marks
 
 
 def test_colours_follow_the_theme(themes: ThemeKeeper, qtbot: QtBot) -> None:

@@ -14,7 +14,7 @@ from diffdesk.core.trace import CanvasFold, CanvasFrame, CanvasOpened, Region, S
 from diffdesk.ui.composer_edit import ComposerEdit
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.message_widget import MessageWidget
-from diffdesk.ui.span_edit import BUSY, LATER_STAY, SELECT_FIRST
+from diffdesk.ui.span_edit import BUSY, LATER_STAY, NOT_IN_TEXT, SELECT_FIRST
 from diffdesk.ui.text_views import MarkdownView, TextView
 from diffdesk.ui.theme import ThemeKeeper
 from diffdesk.ui.views import MessageView, Place
@@ -36,6 +36,12 @@ def widget_of(window: MainWindow, number: int) -> MessageWidget:
     widget = window.transcript.widget_of(number)
     assert isinstance(widget, MessageWidget)
     return widget
+
+
+def shown_text(window: MainWindow, number: int) -> str:
+    text = widget_of(window, number).text_view
+    assert text is not None
+    return text.toPlainText()
 
 
 def select(text: TextView | ComposerEdit, words: str) -> None:
@@ -165,6 +171,13 @@ def test_a_selection_that_cuts_through_formatting_can_be_widened(window: MainWin
     assert asked == [(2, 0, len("Look: **one two** three."), "")]
 
 
+def test_what_was_taken_out_of_a_text_is_no_part_of_it(window: MainWindow) -> None:
+    text = show(window, mine(1, "a black dog"), message(2, "a dog", draft="a black dog"), place=Place.CORRECT)
+    select(text, "black")
+    press_rewrite(window)
+    assert window.spans.popover.said.text() == NOT_IN_TEXT
+
+
 def test_what_follows_an_earlier_answer_is_spoken_of(window: MainWindow) -> None:
     show(window, mine(1), message(2, ANSWER), mine(3), message(4, "Later."))
     text = widget_of(window, 2).text_view
@@ -206,22 +219,22 @@ def test_the_card_goes_when_the_keyboard_goes_elsewhere(window: MainWindow) -> N
 
 
 @pytest.mark.parametrize(("zoom", "width"), [(1.0, 1280), (1.0, 480), (2.0, 1000)])
-def test_the_card_lies_within_the_window(window: MainWindow, themes: ThemeKeeper, zoom: float, width: int) -> None:
+def test_the_card_lies_within_the_window(
+    window: MainWindow, themes: ThemeKeeper, qtbot: QtBot, zoom: float, width: int
+) -> None:
     themes.set_zoom(zoom)
     window.resize(width, 700)
     text = show(window, mine(1), message(2, ANSWER + " word" * 60))
     for words in ("sky", "waves"):
         select(text, words)
         press_rewrite(window)
-        QApplication.processEvents()
         popover = window.spans.popover
-        assert window.centre.rect().contains(popover.geometry())
+        qtbot.waitUntil(lambda: window.centre.rect().contains(window.spans.popover.geometry()))
         window.spans.show_running("Reading the text")
         window.spans.show_frame(frame())
-        QApplication.processEvents()
-        assert window.centre.rect().contains(popover.geometry())
+        qtbot.waitUntil(lambda: window.centre.rect().contains(window.spans.popover.geometry()))
         assert popover.live is not None
-        assert popover.height() >= popover.live.sizeHint().height()
+        qtbot.waitUntil(popover.live.head.isVisible)
         window.spans.end()
     themes.set_zoom(1.0)
 
@@ -307,4 +320,19 @@ def test_an_edited_answer_is_set_as_markdown_without_its_marks(window: MainWindo
     assert asked == [(2, start, start + 4, "")]
     widget.differences.toggle.click()
     assert "grey" in widget.differences.marked.toPlainText()
-    assert widget.text_view is widget.differences.marked
+    assert "grey" in shown_text(window, 2)
+
+
+def test_a_new_version_is_shown_where_it_changed(window: MainWindow) -> None:
+    lines = "\n".join(f"line {number} of a long text" for number in range(200))
+    changed = lines.replace("line 20 of", "line 20 in")
+    show(window, mine(1), message(2, changed, draft=lines))
+    bar = window.transcript.verticalScrollBar()
+    assert bar.value() == bar.maximum()
+    window.transcript.show_change(2)
+    marked = widget_of(window, 2).differences
+    assert marked is not None
+    cursor = marked.marked.document().find("line 20 ")
+    place = marked.marked.viewport().mapTo(window.transcript, marked.marked.cursorRect(cursor).topLeft())
+    assert 0 < place.y() < window.transcript.height() // 2
+    assert widget_of(window, 2).hasFocus()

@@ -47,6 +47,8 @@ requests = st.builds(
     st.lists(messages, max_size=3).map(tuple),
     parameters,
     st.lists(read_lines, max_size=3).map(tuple),
+    words,
+    st.none() | st.tuples(st.integers(-9, 99), st.integers(-9, 99)),
 )
 
 

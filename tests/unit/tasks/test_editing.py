@@ -214,6 +214,22 @@ def test_the_starter_model_repairs_the_selected_word_and_no_other(shipped: tuple
         assert fold.frame.text() == right
 
 
+def test_the_starter_model_writes_a_word_otherwise_that_it_would_leave(shipped: tuple[Denoiser, ModelProfile]) -> None:
+    denoiser, profile = shipped
+    text = "We looked at the ships, which were laden with grian and wine."
+    start = text.index("grian")
+    events, finished = run(denoiser, request(text, (start, start + 5)), profile)
+    assert finished.answer != text
+    assert is_kept_outside(text, (start, start + 5), finished.answer)
+    opened = [one for one in events if isinstance(one, CanvasOpened)]
+    closed = [one for one in events if isinstance(one, CanvasClosed)]
+    assert [one.canvas for one in opened] == [one.canvas for one in closed] == [0, 1]
+    assert closed[-1].answer == finished.answer
+    sentence = "The ships were laden with wine and wood, and the men were glad of it."
+    _, whole = run(denoiser, request(sentence, (0, len(sentence))), profile)
+    assert whole.answer == sentence, "a whole sentence without a fault is left alone"
+
+
 # a chat model
 
 
