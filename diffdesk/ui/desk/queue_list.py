@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QListView, QMenu, QVBoxLayout, QWidget
 
 from diffdesk.ui.buttons import IconButton
 from diffdesk.ui.canvas.still import StillLabel
 from diffdesk.ui.desk import words
 from diffdesk.ui.desk.desk_views import PageState, QueueRow
+from diffdesk.ui.desk.focus_frame import FocusFrame
 from diffdesk.ui.desk.queue_delegate import QueueDelegate
 from diffdesk.ui.desk.queue_model import QueueModel
 from diffdesk.ui.icons import icon
@@ -30,6 +31,16 @@ class PageList(QListView):
     move_pressed = Signal(int)
     menu_requested = Signal(object)
     resized = Signal()
+
+    def __init__(self, themes: ThemeKeeper) -> None:
+        super().__init__()
+        self._frame = FocusFrame(themes, self)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self.viewport())
+        self._frame.paint(painter)
+        painter.end()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, is_alt = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
@@ -74,7 +85,7 @@ class QueuePanel(QFrame):
         self.setProperty("kind", "sidebar")
         self.setAccessibleName("Pages")
         self.model = QueueModel(self)
-        self.list = PageList()
+        self.list = PageList(themes)
         self.summary = StillLabel(themes, size=0.88)
         self.retry_button = IconButton("refresh-cw", "Try the failed pages again")
         self._pause = QTimer(self)

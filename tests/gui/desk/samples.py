@@ -109,7 +109,9 @@ class Reviewer:
 
     def _edit(self, index: int, text: str) -> None:
         self.log.append(("edit", index, text))
-        self._show(with_piece(self.views[-1], replace(self.views[-1].pieces[index], text=text, state=PieceState.EDITED)))
+        self._show(
+            with_piece(self.views[-1], replace(self.views[-1].pieces[index], text=text, state=PieceState.EDITED))
+        )
 
     def _undo(self) -> None:
         self.log.append(("undo",))

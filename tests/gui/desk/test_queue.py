@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import QBuffer, QMimeData, QModelIndex, QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QBuffer, QByteArray, QMimeData, QModelIndex, QPoint, Qt
+from PySide6.QtGui import QImage, QImageWriter
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from diffdesk.ui.desk.desk_view import DeskView
@@ -25,7 +26,7 @@ def thumbnail(colour: int) -> bytes:
     image.fill(colour)
     buffer = QBuffer()
     buffer.open(QBuffer.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
+    assert QImageWriter(buffer, QByteArray(b"PNG")).write(image)
     return bytes(buffer.data().data())
 
 
@@ -108,9 +109,7 @@ def test_waiting_pages_are_moved_among_those_that_wait(desk: DeskView) -> None:
 
 
 @pytest.mark.parametrize(("place", "before"), [(8, 9), (0, 6), (12, None), (-1, None)])
-def test_a_dropped_row_is_wanted_before_the_next_one_that_waits(
-    desk: DeskView, place: int, before: int | None
-) -> None:
+def test_a_dropped_row_is_wanted_before_the_next_one_that_waits(desk: DeskView, place: int, before: int | None) -> None:
     moved: list[tuple[int, object]] = []
     desk.moved.connect(lambda page, other: moved.append((page, other)))
     model = desk.queue.model
@@ -145,8 +144,6 @@ def test_selected_pages_are_removed_and_failed_ones_tried_again(desk: DeskView) 
 
 
 def test_the_menu_offers_what_can_be_done(desk: DeskView) -> None:
-    from PySide6.QtWidgets import QMenu
-
     desk.queue.set_current(2)
     desk.queue.list.menu_requested.emit(desk.mapToGlobal(QPoint(50, 200)))
     menu = desk.queue.findChild(QMenu)
