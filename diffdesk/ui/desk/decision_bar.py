@@ -86,7 +86,9 @@ class DecisionBar(QFrame):
             self._lead("next_change", "First change", "J")
         elif any(map(words.is_change, self._pieces)):
             self.change.show_word("Every change is decided")
-            self.reason.setText("Uncertain words are marked with a wave: W walks through them.")
+            has_doubts = any(map(words.is_doubtful, self._pieces))
+            hint = "Uncertain words are marked with a wave: W walks through them."
+            self.reason.setText(hint if has_doubts else "Nothing is left to look at here.")
         else:
             self.change.show_word("Nothing to decide on this page")
             self.reason.setText("The model proposed no changes.")
@@ -137,6 +139,10 @@ class DecisionBar(QFrame):
         self.limit.setAccessibleName("Certainty from which on all are accepted")
         self.limit.setToolTip("Certainty from which on all are accepted")
         self.limit.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        for one in (self.all_button, self.limit):  # their places stay, so that the text above doesn't jump
+            policy = one.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            one.setSizePolicy(policy)
         texts = QVBoxLayout()
         texts.setSpacing(2)
         texts.addWidget(self.change)
@@ -187,7 +193,7 @@ def _reason(piece: Piece) -> str:
         parts.append(words.sureness(piece.certainty))
     if piece.state in (PieceState.ACCEPTED, PieceState.REJECTED, PieceState.EDITED):
         parts.insert(0, words.DECIDED_WORDS[piece.state])
-    if piece.is_held:
+    if words.is_held_open(piece):
         parts.append(words.HELD)
     if piece.why:
         parts.append(piece.why)
