@@ -86,7 +86,7 @@ class PageImage(QAbstractScrollArea):
     def set_image(self, image: QImage, size: QSize | None = None) -> None:
         """Show a picture; `size` is that of the page in the pixels of its boxes, where the picture is smaller."""
         self._image = image
-        self._size = QSizeF(size) if size is not None and not size.isEmpty() else QSizeF(image.size())
+        self._size = QSizeF(image.size() if size is None or size.isEmpty() else size)
         self._scaled = QPixmap()
         self._scaled_for = (0, 0, 0.0)
         self._fit = self._fit or "width"
@@ -94,6 +94,13 @@ class PageImage(QAbstractScrollArea):
         self.verticalScrollBar().setValue(0)
         self.horizontalScrollBar().setValue(0)
         self.viewport().update()
+
+    def set_page_size(self, size: QSize) -> None:
+        """Say how large the page is in the pixels of its boxes, where that is known later than its picture."""
+        if self.has_image() and not size.isEmpty() and QSizeF(size) != self._size:
+            self._size = QSizeF(size)
+            self._refit()
+            self.viewport().update()
 
     def set_note(self, text: str) -> None:
         """What is said in place of an image."""

@@ -82,7 +82,7 @@ class QueuePanel(QFrame):
         self._themes = themes
         self._asked: set[int] = set()
         self._is_telling = True  # not while the desk itself moves the mark
-        self.setProperty("kind", "sidebar")
+        self.setProperty("kind", "side")
         self.setAccessibleName("Pages")
         self.model = QueueModel(self)
         self.list = PageList(themes)
@@ -114,6 +114,14 @@ class QueuePanel(QFrame):
         """Show what became of one page."""
         self.model.update_row(row)
         self._show_summary()
+
+    def set_edge(self, *, has_edge: bool) -> None:
+        """With an edge of its own where it lies over something; beside it there is that of the splitter."""
+        kind = "sidebar" if has_edge else "side"
+        if kind != self.property("kind"):
+            self.setProperty("kind", kind)
+            self.style().unpolish(self)
+            self.style().polish(self)
 
     def set_current(self, page_id: int | None) -> None:
         """Mark the page that is shown; reports nothing."""

@@ -404,8 +404,10 @@ class ReviewText(QTextBrowser):
     def _close_field(self) -> None:
         field, self._field = self._field, None
         if field is not None:
+            had_focus = field.hasFocus()
             field.close_quietly()
-            self.setFocus(Qt.FocusReason.OtherFocusReason)
+            if had_focus:  # else the user went elsewhere, and stays there
+                self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_theme_changed(self, theme: Theme | None = None) -> None:
         del theme

@@ -116,6 +116,17 @@ def test_a_word_is_typed_over_in_its_place_and_the_keys_are_text_meanwhile(desk:
     assert press(desk, K.Key_K) == [AGAIN]
 
 
+def test_leaving_a_word_that_is_typed_over_takes_it_and_lets_one_go(desk: DeskView) -> None:
+    review = Reviewer(desk, page())
+    press(desk, K.Key_E)
+    field = desk.review.text.field
+    assert field is not None
+    QTest.keyClicks(field, "turns")
+    desk.queue.list.setFocus()
+    assert review.log == [("edit", TURNED, "turns")]
+    assert QApplication.focusWidget() is desk.queue.list
+
+
 def test_pages_are_asked_for_with_keys_and_buttons(desk: DeskView) -> None:
     asked: list[int] = []
     desk.page_requested.connect(asked.append)
@@ -173,6 +184,17 @@ def test_the_image_is_asked_for_once_for_a_page(desk: DeskView) -> None:
     assert not desk.review.image.has_image(), "it was that of another page"
     desk.set_image(9, QImage(str(IMAGE)))
     assert desk.review.image.has_image()
+
+
+def test_boxes_fit_a_picture_that_came_before_the_text(desk: DeskView) -> None:
+    desk.show_page(PageStand(11, "scan.png", PageState.READING, IMAGE, 0, "Reading the page …"))
+    desk.set_image(11, QImage(str(IMAGE)).scaled(WIDTH // 2, HEIGHT // 2))
+    desk.show_page(page(11))
+    image = desk.review.image
+    box = desk.review.pieces[TURNED].box
+    assert box is not None
+    assert image.box_rect(TURNED).width() == pytest.approx((box[2] - box[0]) * image.zoom)
+    assert WIDTH * image.zoom < image.width()
 
 
 def test_a_text_without_an_image_has_the_room_for_itself(desk: DeskView) -> None:
