@@ -59,6 +59,10 @@ class DecisionBar(QFrame):
         """Whether there is a page to go on to when everything is decided."""
         self._has_next_page = has_next_page
 
+    def set_low(self, is_low: bool) -> None:
+        """Where there is little height the text has it, and the second row goes."""
+        self._low.setVisible(not is_low)
+
     def show_piece(self, pieces: Sequence[Piece], index: int, position: str) -> None:
         """Show the piece of this index, or with -1 how the page stands; `position` is as in "change 3 of 12"."""
         self._pieces = pieces
@@ -156,7 +160,9 @@ class DecisionBar(QFrame):
         self._top.setSpacing(16)
         self._top.addLayout(texts, 1)
         self._top.addLayout(buttons)
-        low = QHBoxLayout()
+        self._low = QWidget()
+        low = QHBoxLayout(self._low)
+        low.setContentsMargins(0, 0, 0, 0)
         low.setSpacing(8)
         low.addWidget(self.position)
         low.addStretch(1)
@@ -166,7 +172,7 @@ class DecisionBar(QFrame):
         column.setContentsMargins(24, 12, 16, 12)
         column.setSpacing(8)
         column.addLayout(self._top)
-        column.addLayout(low)
+        column.addWidget(self._low)
 
     def _connect(self) -> None:
         self.accept_button.clicked.connect(lambda: self.pressed.emit("accept"))

@@ -363,6 +363,17 @@ def test_little_room_folds_the_queue_and_then_the_page(desk: DeskView) -> None:
     assert desk.splitter.indexOf(desk.queue) == 0
 
 
+def test_where_it_is_low_the_text_has_the_room(desk: DeskView) -> None:
+    bar = desk.review.bar
+    assert bar.all_button.isVisible()
+    desk.resize(480, 350)
+    assert not bar.all_button.isVisible()
+    assert bar.accept_button.isVisible()
+    assert bar.change.height() >= bar.change.sizeHint().height()
+    desk.resize(1280, 800)
+    assert bar.all_button.isVisible()
+
+
 def test_twice_the_size_needs_twice_the_room(desk: DeskView, themes: ThemeKeeper) -> None:
     desk.set_image(4, QImage(str(IMAGE)))
     themes.set_zoom(2.0)
