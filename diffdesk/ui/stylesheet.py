@@ -5,7 +5,8 @@ Widgets choose a look by the dynamic property `kind`, never by a style sheet of 
 - `QPushButton`: none (outlined), `primary`, `quiet` (text only), `danger`.
 - `QToolButton`: quiet by nature; `chip` for the round chips of the header, `outlined`, `fold`, `split` (with a menu).
 - `QLabel`: `muted`, `title`, `heading`, `small`, `danger`, `warning`, `ok`.
-- `QFrame`: `card`, `field`, `bar`, `foot`, `sidebar`, `danger`, `warning`, `info`, `line`, `toast`, `user`, `thought`.
+- `QFrame`: `card`, `field`, `bar`, `foot`, `sidebar`, `side` (a sidebar without its edge),
+  `danger`, `warning`, `info`, `line`, `toast`, `user`, `thought`.
 - `QWidget`/`QScrollArea` with `kind="page"`: the surface one reads on.
 
 Knows only `Theme`; sizes follow the 8-pixel grid at the given zoom.
@@ -31,6 +32,7 @@ QFrame[kind="field"][focused="true"] { border: 2px solid $accent; }
 QFrame[kind="bar"] { background: $window; border: none; border-bottom: 1px solid $border; }
 QFrame[kind="foot"] { background: $window; border: none; border-top: 1px solid $border; }
 QFrame[kind="sidebar"] { background: $window; border: none; border-right: 1px solid $border; }
+QFrame[kind="side"] { background: $window; border: none; }
 QFrame[kind="user"] { background: $accent_soft; border: none; border-radius: ${r}px; }
 QFrame[kind="danger"] { background: $danger_soft; border: none; border-left: 3px solid $danger; }
 QFrame[kind="warning"] { background: $warning_soft; border: none; border-left: 3px solid $warning; }
@@ -151,10 +153,10 @@ QCheckBox, QRadioButton { spacing: ${g1}px; background: transparent; }
 QCheckBox::indicator, QRadioButton::indicator {
     width: ${g2}px; height: ${g2}px; background: $raised; border: 1px solid $border_strong; border-radius: ${r05}px;
 }
-QRadioButton::indicator { border-radius: ${g1}px; }
+QRadioButton::indicator { border-radius: ${radio_round}px; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
 QRadioButton::indicator:checked {
-    background: $accent_text; border: ${g05}px solid $accent; width: ${g1}px; height: ${g1}px;
+    background: $accent_text; border: ${g05}px solid $accent; width: ${radio}px; height: ${radio}px;
 }
 QCheckBox::indicator:focus, QRadioButton::indicator:focus { border: 2px solid $accent; }
 QRadioButton::indicator:checked:focus { border: ${g05}px solid $accent; }
@@ -221,6 +223,8 @@ def build_stylesheet(theme: Theme, zoom: float, body_points: float) -> str:
         r=round(8 * zoom),
         r05=round(4 * zoom),
         pill=round(14 * zoom),
+        radio=round(8 * zoom) + 2,  # with its thick border as large as with the thin one
+        radio_round=round(8 * zoom) + 1,
         small=f"{body_points * 0.88:.2f}",
         title=f"{body_points * 1.5:.2f}",
         heading=f"{body_points * 1.15:.2f}",

@@ -59,6 +59,10 @@ class DecisionBar(QFrame):
         """Whether there is a page to go on to when everything is decided."""
         self._has_next_page = has_next_page
 
+    def set_low(self, is_low: bool) -> None:
+        """Where there is little height the text has it, and the second row goes."""
+        self._low.setVisible(not is_low)
+
     def show_piece(self, pieces: Sequence[Piece], index: int, position: str) -> None:
         """Show the piece of this index, or with -1 how the page stands; `position` is as in "change 3 of 12"."""
         self._pieces = pieces
@@ -86,7 +90,9 @@ class DecisionBar(QFrame):
             self._lead("next_change", "First change", "J")
         elif any(map(words.is_change, self._pieces)):
             self.change.show_word("Every change is decided")
-            self.reason.setText("Uncertain words are marked with a wave: W walks through them.")
+            has_doubts = any(map(words.is_doubtful, self._pieces))
+            hint = "Uncertain words are marked with a wave: W walks through them."
+            self.reason.setText(hint if has_doubts else "Nothing is left to look at here.")
         else:
             self.change.show_word("Nothing to decide on this page")
             self.reason.setText("The model proposed no changes.")
@@ -137,6 +143,10 @@ class DecisionBar(QFrame):
         self.limit.setAccessibleName("Certainty from which on all are accepted")
         self.limit.setToolTip("Certainty from which on all are accepted")
         self.limit.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        for one in (self.all_button, self.limit):  # their places stay, so that the text above doesn't jump
+            policy = one.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            one.setSizePolicy(policy)
         texts = QVBoxLayout()
         texts.setSpacing(2)
         texts.addWidget(self.change)
@@ -150,7 +160,9 @@ class DecisionBar(QFrame):
         self._top.setSpacing(16)
         self._top.addLayout(texts, 1)
         self._top.addLayout(buttons)
-        low = QHBoxLayout()
+        self._low = QWidget()
+        low = QHBoxLayout(self._low)
+        low.setContentsMargins(0, 0, 0, 0)
         low.setSpacing(8)
         low.addWidget(self.position)
         low.addStretch(1)
@@ -160,7 +172,7 @@ class DecisionBar(QFrame):
         column.setContentsMargins(24, 12, 16, 12)
         column.setSpacing(8)
         column.addLayout(self._top)
-        column.addLayout(low)
+        column.addWidget(self._low)
 
     def _connect(self) -> None:
         self.accept_button.clicked.connect(lambda: self.pressed.emit("accept"))
@@ -187,7 +199,7 @@ def _reason(piece: Piece) -> str:
         parts.append(words.sureness(piece.certainty))
     if piece.state in (PieceState.ACCEPTED, PieceState.REJECTED, PieceState.EDITED):
         parts.insert(0, words.DECIDED_WORDS[piece.state])
-    if piece.is_held:
+    if words.is_held_open(piece):
         parts.append(words.HELD)
     if piece.why:
         parts.append(piece.why)

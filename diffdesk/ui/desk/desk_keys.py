@@ -1,4 +1,4 @@
-"""The keys of the desk: one table, for the desk that obeys them and for the dialog that lists them."""
+"""The keys of the desk and what they do. For people they are listed in `ui.keys`."""
 
 from __future__ import annotations
 
@@ -39,20 +39,6 @@ MOVES: dict[tuple[Qt.Key, Qt.KeyboardModifier], str] = {
     (_K.Key_Enter, Qt.KeyboardModifier.NoModifier): "go_on",
 }
 """Only in the image and the text: elsewhere they belong to lists and buttons."""
-
-WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("J", "K"), "Next and previous change (also ↓ and ↑)"),
-    (("W", "Shift+W"), "Next and previous uncertain word"),
-    (("A", "R"), "Accept, reject, and go on"),
-    (("Return",), "Accept and go on"),
-    (("E",), "Type over the word"),
-    (("U", "Shift+U"), "Take a decision back, make it again"),
-    (("N", "P"), "Next and previous page (also PgDown and PgUp)"),
-    (("+", "-", "0"), "Zoom of the page; whole page or full width"),
-    (("Alt+Up", "Alt+Down"), "Move a waiting page in the queue"),
-    (("Del",), "Take the selected pages out of the queue"),
-)
-"""For people: the keys and what they do."""
 
 
 def action_of(event: QKeyEvent, *, is_reading: bool) -> str:

@@ -78,11 +78,6 @@ class DeskToolbar(QFrame):
         """Whether there is a queue that can be unfolded."""
         self.queue_button.setVisible(is_shown)
 
-    @property
-    def status(self) -> QueueStatus:
-        """What is shown."""
-        return self._status
-
     # --- inside ---------------------------------------------------------------------------------------
 
     def _build(self) -> None:

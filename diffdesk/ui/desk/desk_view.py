@@ -151,8 +151,7 @@ class DeskView(QWidget):
 
     def _show_review(self, page: PageView, before: PageView | None) -> None:
         review = self.review
-        if before is not None and (before.width, before.height) != (page.width, page.height):
-            self._ask_for_image(page)
+        review.image.set_page_size(QSize(page.width, page.height))
         is_first = before is None
         review.show_pieces(page.pieces, is_new=is_first)
         if before is not None and self._is_retracing:
@@ -346,11 +345,13 @@ class DeskView(QWidget):
                 self.splitter.insertWidget(0, self.queue)
                 self.splitter.setSizes([px(QUEUE_WIDTH), self.width() - px(QUEUE_WIDTH)])
             self.queue.show()
+            self.queue.set_edge(has_edge=False)
         else:
             if self._is_wide is not False:
                 self.queue.setParent(self.body)
             self.queue.setGeometry(0, 0, min(px(QUEUE_WIDTH), self.body.width() - px(48)), self.body.height())
             self.queue.setVisible(self.toolbar.queue_button.isChecked())
+            self.queue.set_edge(has_edge=True)
             self.queue.raise_()
         self.queue.setMinimumWidth(px(200))
         self._is_wide = is_wide

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -53,7 +54,7 @@ FORMATS = {
     ExportFormat.CHANGES: Described("List of changes", "Each change and what became of it, as CSV.", ".csv"),
     ExportFormat.CLIPBOARD: Described("Clipboard", "Plain text, ready to paste.", "", is_text=True),
 }
-WIDTH = 560
+WIDTH, NARROW = 560, 480
 SCOPES = {
     ExportScope.PAGE: "This page",
     ExportScope.DOCUMENT: "This document",
@@ -83,6 +84,7 @@ class ExportDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.format_buttons = {one: QRadioButton(said.name) for one, said in FORMATS.items()}
         self.scope_buttons = {one: QRadioButton() for one in SCOPES}
+        self._cells: list[QWidget] = []
         self._groups = [QButtonGroup(self), QButtonGroup(self), QButtonGroup(self)]
         self.keeps_lines = QRadioButton("As on the page")
         self.reflows = QRadioButton("Paragraphs re-flowed")
@@ -146,23 +148,37 @@ class ExportDialog(QDialog):
 
     def _build_formats(self) -> QGridLayout:
         grid = QGridLayout()
+        self._formats = grid
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(8)
-        for number, (one, said) in enumerate(FORMATS.items()):
+        for one, said in FORMATS.items():
             button = self.format_buttons[one]
             button.setAccessibleName(f"{said.name}. {said.text}")
             self._groups[0].addButton(button)
             text = label(said.text, "small", is_wrapped=True)
             text.setContentsMargins(self._themes.px(24), 0, 0, 0)
-            column = QVBoxLayout()
+            cell = QWidget()
+            column = QVBoxLayout(cell)
+            column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(0)
             column.addWidget(button)
             column.addWidget(text)
             column.addStretch(1)
-            grid.addLayout(column, number // 2, number % 2)
-        grid.setColumnStretch(0, 1)
-        grid.setColumnStretch(1, 1)
+            self._cells.append(cell)
+        self._place_formats(2)
         return grid
+
+    def _place_formats(self, columns: int) -> None:
+        for number, cell in enumerate(self._cells):
+            self._formats.addWidget(cell, number // columns, number % columns)
+        for column in range(2):
+            self._formats.setColumnStretch(column, 1 if column < columns else 0)
+        self._formats.setHorizontalSpacing(self._themes.px(24) if columns > 1 else 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where it is narrow the formats stand below each other."""
+        super().resizeEvent(event)
+        self._place_formats(2 if event.size().width() >= self._themes.px(NARROW) else 1)
 
     def _build_lines(self) -> QWidget:
         part = QWidget()

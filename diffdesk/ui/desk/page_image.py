@@ -1,14 +1,14 @@
 """The image of the page under review, with boxes where its words stand.
 
-It is given a decoded picture and the pieces of the text; it says which box the mouse is on. Boxes have two signs each:
-a colour of certainty, and a solid (change) or dotted (uncertain word) line. Knows nothing of files or decisions.
+It is given a decoded picture and the pieces of the text; it says which box the mouse is on. Knows
+nothing of files or decisions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, QSizeF, Qt, QTimer, QVariantAnimation, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, QSizeF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QHelpEvent,
@@ -27,17 +27,17 @@ from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QToolTi
 
 from diffdesk.ui.desk import words
 from diffdesk.ui.desk.desk_views import Piece
-from diffdesk.ui.theme import LIGHT, ThemeKeeper
+from diffdesk.ui.desk.focus_frame import FocusFrame
+from diffdesk.ui.desk.page_boxes import paint_marked, paint_outline
+from diffdesk.ui.desk.smooth_scroll import SmoothScroll
+from diffdesk.ui.theme import ThemeKeeper
 
 LEAST_ZOOM, MOST_ZOOM = 0.05, 8.0
 STEP = 1.25
-SCROLL_MS, SHARPEN_MS = 160, 120
+SHARPEN_MS = 120
 MOST_KEPT_PIXELS = 16_000_000
 """A scaled picture of up to this size is kept, so that scrolling only copies."""
 MARGIN = 16
-
-PAPER = LIGHT
-"""Boxes lie on the page's paper, which is light in both themes."""
 
 
 class PageImage(QAbstractScrollArea):
@@ -72,9 +72,8 @@ class PageImage(QAbstractScrollArea):
         self._sharpening.timeout.connect(self.viewport().update)
         self._drag_from: QPoint | None = None
         self._is_dragged = False
-        self._motion = QVariantAnimation(self)
-        self._motion.setDuration(SCROLL_MS)
-        self._motion.valueChanged.connect(self._on_moved)
+        self._frame = FocusFrame(themes, self)
+        self._scroll = SmoothScroll(themes, self)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
@@ -87,7 +86,7 @@ class PageImage(QAbstractScrollArea):
     def set_image(self, image: QImage, size: QSize | None = None) -> None:
         """Show a picture; `size` is that of the page in the pixels of its boxes, where the picture is smaller."""
         self._image = image
-        self._size = QSizeF(size) if size is not None and not size.isEmpty() else QSizeF(image.size())
+        self._size = QSizeF(image.size() if size is None or size.isEmpty() else size)
         self._scaled = QPixmap()
         self._scaled_for = (0, 0, 0.0)
         self._fit = self._fit or "width"
@@ -95,6 +94,13 @@ class PageImage(QAbstractScrollArea):
         self.verticalScrollBar().setValue(0)
         self.horizontalScrollBar().setValue(0)
         self.viewport().update()
+
+    def set_page_size(self, size: QSize) -> None:
+        """Say how large the page is in the pixels of its boxes, where that is known later than its picture."""
+        if self.has_image() and not size.isEmpty() and QSizeF(size) != self._size:
+            self._size = QSizeF(size)
+            self._refit()
+            self.viewport().update()
 
     def set_note(self, text: str) -> None:
         """What is said in place of an image."""
@@ -154,7 +160,7 @@ class PageImage(QAbstractScrollArea):
 
     def zoom_by(self, factor: float, about: QPointF | None = None) -> None:
         """Larger or smaller, around a point of the view (its middle by default) that stays where it is."""
-        self._motion.stop()
+        self._scroll.stop()
         self._fit = ""
         self._set_zoom(self._zoom * factor, about or QPointF(self.viewport().rect().center()))
 
@@ -251,22 +257,7 @@ class PageImage(QAbstractScrollArea):
         x, y = _way_into(rect.left(), rect.right(), calm.left(), calm.right()), 0.0
         if rect.top() < calm.top() or rect.bottom() > calm.bottom():
             y = rect.center().y() - view.center().y()
-        start = QPointF(across.value(), down.value())
-        goal = QPointF(
-            min(max(start.x() + x, 0), across.maximum()), min(max(start.y() + y, 0), down.maximum())
-        ).toPoint()
-        self._motion.stop()
-        if self._themes.is_motion_reduced or not self.isVisible():
-            self._on_moved(QPointF(goal))
-        elif QPointF(goal) != start:
-            self._motion.setStartValue(start)
-            self._motion.setEndValue(QPointF(goal))
-            self._motion.start()
-
-    def _on_moved(self, place: object) -> None:
-        if isinstance(place, QPointF):
-            self.horizontalScrollBar().setValue(round(place.x()))
-            self.verticalScrollBar().setValue(round(place.y()))
+        self._scroll.move_to(across.value() + x, down.value() + y)
 
     # --- drawing --------------------------------------------------------------------------------------
 
@@ -285,15 +276,8 @@ class PageImage(QAbstractScrollArea):
             self._paint_page(painter)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_boxes(painter, QRectF(event.rect()))
-        if self.hasFocus() and self._is_focus_shown():
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(theme.accent), 2))
-            painter.drawRect(self.viewport().rect().adjusted(1, 1, -1, -1))
+        self._frame.paint(painter)
         painter.end()
-
-    def _is_focus_shown(self) -> bool:
-        window = self.window()
-        return bool(window.testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange))
 
     def _paint_page(self, painter: QPainter) -> None:
         """The picture, from a copy at the present size where that isn't too large, else the part in sight."""
@@ -331,41 +315,10 @@ class PageImage(QAbstractScrollArea):
         for piece in self._marked:
             rect = self.box_rect(piece.index)
             if rect.intersects(dirty) and piece.index not in (self._current, self._hovered):
-                self._paint_outline(painter, rect, piece)
+                paint_outline(painter, rect, piece)
         if self._hovered != self._current:
-            self._paint_marked(painter, self._hovered, is_strong=False)
-        self._paint_marked(painter, self._current, is_strong=True)
-
-    def _paint_outline(self, painter: QPainter, rect: QRectF, piece: Piece) -> None:
-        is_open = words.is_undecided(piece)
-        if words.is_change(piece):
-            colour = PAPER.certainty_colour(piece.certainty) if is_open else QColor(PAPER.border_strong)
-            pen = QPen(colour, 1.5 if is_open else 1.0)
-        else:
-            pen = QPen(PAPER.certainty_colour(1 - piece.doubt), 1.5)
-            pen.setDashPattern([1.2, 1.8])
-        box = rect.adjusted(-2, -1, 2, 1)
-        halo = QColor(PAPER.surface)
-        halo.setAlphaF(0.75)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(halo, 3))
-        painter.drawRoundedRect(box, 3, 3)
-        painter.setPen(pen)
-        painter.drawRoundedRect(box, 3, 3)
-
-    def _paint_marked(self, painter: QPainter, index: int, *, is_strong: bool) -> None:
-        rect = self.box_rect(index)
-        if rect.isEmpty():
-            return
-        box = rect.adjusted(-3, -2, 3, 2)
-        fill = QColor(PAPER.accent)
-        fill.setAlphaF(0.16 if is_strong else 0.10)
-        painter.setPen(QPen(QColor(PAPER.surface), 4.5 if is_strong else 3))
-        painter.setBrush(fill)
-        painter.drawRoundedRect(box, 4, 4)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(PAPER.accent), 2.5 if is_strong else 1.5))
-        painter.drawRoundedRect(box, 4, 4)
+            paint_marked(painter, self.box_rect(self._hovered), is_strong=False)
+        paint_marked(painter, self.box_rect(self._current), is_strong=True)
 
     # --- mouse and keys -------------------------------------------------------------------------------
 
@@ -384,7 +337,7 @@ class PageImage(QAbstractScrollArea):
         self._hover(self.piece_at(place))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._motion.stop()
+        self._scroll.stop()
         self._drag_from = event.position().toPoint()
         self._is_dragged = False
 
@@ -415,7 +368,7 @@ class PageImage(QAbstractScrollArea):
             self.zoom_by(STEP ** (event.angleDelta().y() / 120), event.position())
             event.accept()
         else:
-            self._motion.stop()
+            self._scroll.stop()
             super().wheelEvent(event)
             self._hover(self.piece_at(event.position()))
 

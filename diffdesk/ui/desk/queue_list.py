@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QAction, QContextMenuEvent, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHBoxLayout, QListView, QMenu, QVBoxLayout, QWidget
 
 from diffdesk.ui.buttons import IconButton
 from diffdesk.ui.canvas.still import StillLabel
 from diffdesk.ui.desk import words
 from diffdesk.ui.desk.desk_views import PageState, QueueRow
+from diffdesk.ui.desk.focus_frame import FocusFrame
 from diffdesk.ui.desk.queue_delegate import QueueDelegate
 from diffdesk.ui.desk.queue_model import QueueModel
 from diffdesk.ui.icons import icon
@@ -30,6 +31,16 @@ class PageList(QListView):
     move_pressed = Signal(int)
     menu_requested = Signal(object)
     resized = Signal()
+
+    def __init__(self, themes: ThemeKeeper) -> None:
+        super().__init__()
+        self._frame = FocusFrame(themes, self)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self.viewport())
+        self._frame.paint(painter)
+        painter.end()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, is_alt = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
@@ -71,10 +82,10 @@ class QueuePanel(QFrame):
         self._themes = themes
         self._asked: set[int] = set()
         self._is_telling = True  # not while the desk itself moves the mark
-        self.setProperty("kind", "sidebar")
+        self.setProperty("kind", "side")
         self.setAccessibleName("Pages")
         self.model = QueueModel(self)
-        self.list = PageList()
+        self.list = PageList(themes)
         self.summary = StillLabel(themes, size=0.88)
         self.retry_button = IconButton("refresh-cw", "Try the failed pages again")
         self._pause = QTimer(self)
@@ -103,6 +114,14 @@ class QueuePanel(QFrame):
         """Show what became of one page."""
         self.model.update_row(row)
         self._show_summary()
+
+    def set_edge(self, *, has_edge: bool) -> None:
+        """With an edge of its own where it lies over something; beside it there is that of the splitter."""
+        kind = "sidebar" if has_edge else "side"
+        if kind != self.property("kind"):
+            self.setProperty("kind", kind)
+            self.style().unpolish(self)
+            self.style().polish(self)
 
     def set_current(self, page_id: int | None) -> None:
         """Mark the page that is shown; reports nothing."""

@@ -60,7 +60,7 @@ def paint_below(painter: QPainter, view: MarkedView, themes: ThemeKeeper) -> Non
     bars: dict[float, QRectF] = {}
     for index in view.visible_pieces():
         piece = view.pieces[index]
-        if piece.is_held:
+        if words.is_held_open(piece):
             line = view.line_rect(index)
             bars[line.top()] = line
         if piece.state is PieceState.MADE:

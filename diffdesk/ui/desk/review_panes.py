@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSplitter, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from diffdesk.ui.buttons import IconButton
@@ -23,6 +23,9 @@ from diffdesk.ui.desk.review_text import ReviewText
 from diffdesk.ui.message_parts import label
 from diffdesk.ui.spacing import scale_spacing
 from diffdesk.ui.theme import ThemeKeeper
+
+LOW = 400
+"""Height below which the bar of decisions gives up its second row."""
 
 
 class PageNote(QFrame):
@@ -253,6 +256,10 @@ class ReviewPanes(QWidget):
             case _:
                 self.image.toggle_fit()
         self._show_zoom()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.bar.set_low(event.size().height() < self._themes.px(LOW))
 
     def _show_zoom(self) -> None:
         self.image_head.show_zoom(self.image.zoom, self.image.fit)

@@ -111,7 +111,7 @@ def remarks(pieces: Sequence[Piece]) -> frozenset[int]:
         if is_held and piece.state is PieceState.PLAIN and "\n" in piece.text:
             found.add(place)
             is_held = False
-        is_held = is_held or piece.is_held
+        is_held = is_held or words.is_held_open(piece)
     return frozenset(found | {len(pieces)} if is_held else found)
 
 

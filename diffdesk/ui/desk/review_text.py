@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QVariantAnimation, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -28,9 +28,12 @@ from PySide6.QtWidgets import QFrame, QTextBrowser, QTextEdit, QToolTip, QWidget
 from diffdesk.ui.banner import announce
 from diffdesk.ui.desk import words
 from diffdesk.ui.desk.desk_views import Piece
+from diffdesk.ui.desk.focus_frame import FocusFrame
 from diffdesk.ui.desk.inline_field import InlineField
 from diffdesk.ui.desk.review_marks import paint_above, paint_below
 from diffdesk.ui.desk.review_segments import Look, PieceMap
+from diffdesk.ui.desk.smooth_scroll import SmoothScroll
+from diffdesk.ui.desk.text_places import span_rects
 from diffdesk.ui.markdown import SafeDocument
 from diffdesk.ui.theme import Theme, ThemeKeeper
 
@@ -39,7 +42,6 @@ LINE_HEIGHT = 165.0
 MARGIN, INDENT = 24, 16
 WIDEST = 76  # characters in a line
 SIZE = 1.1
-SCROLL_MS = 160
 MOST_SINGLE = 200
 """Above this number of changed pieces the page is set anew instead of one by one."""
 
@@ -81,9 +83,8 @@ class ReviewText(QTextBrowser):
         self.setAccessibleName("Text of the page")
         self.setCursorWidth(0)  # the piece in hand is marked instead
         self.viewport().setMouseTracking(True)
-        self._motion = QVariantAnimation(self)
-        self._motion.setDuration(SCROLL_MS)
-        self._motion.valueChanged.connect(self._on_moved)
+        self._frame = FocusFrame(themes, self)
+        self._scroll = SmoothScroll(themes, self)
         themes.theme_changed.connect(self._on_theme_changed)
         self._on_theme_changed()
 
@@ -117,7 +118,7 @@ class ReviewText(QTextBrowser):
     def show_page(self, pieces: Sequence[Piece]) -> None:
         """Show another page from its beginning."""
         self._close_field()
-        self._motion.stop()
+        self._scroll.stop()
         self._current = self._hovered = -1
         self._map = PieceMap(pieces)
         self._fill()
@@ -156,7 +157,7 @@ class ReviewText(QTextBrowser):
     def edit_piece(self, index: int) -> None:
         """Put a field over a piece. Enter takes what is typed, Escape leaves it."""
         self._close_field()
-        self._motion.stop()
+        self._scroll.stop()
         self._show_piece(index, is_smooth=False)
         rects = self.piece_rects(index)
         if not rects:
@@ -243,27 +244,8 @@ class ReviewText(QTextBrowser):
 
     def span_rects(self, first: int, last: int) -> list[QRectF]:
         """Where the positions [first, last) are in the view."""
-        rects: list[QRectF] = []
-        block = self.document().findBlock(first)
         shift = QPointF(self.horizontalScrollBar().value(), self.verticalScrollBar().value())
-        layout = self.document().documentLayout()
-        while block.isValid() and block.position() < last:
-            origin = layout.blockBoundingRect(block).topLeft() - shift
-            low = max(0, first - block.position())
-            high = min(block.length() - 1, last - block.position())
-            lines = block.layout()
-            for number in range(lines.lineCount()):
-                line = lines.lineAt(number)
-                start, end = line.textStart(), line.textStart() + line.textLength()
-                a, b = max(low, start), min(high, end)
-                if a >= b:
-                    continue
-                left, right = line.cursorToX(a), line.cursorToX(b)
-                left, right = _first(left), _first(right)
-                rect = QRectF(min(left, right), line.y(), abs(right - left), line.height())
-                rects.append(rect.translated(origin))
-            block = block.next()
-        return rects
+        return [rect.translated(-shift) for rect in span_rects(self.document(), first, last)]
 
     def line_rect(self, index: int) -> QRectF:
         """Where the line of the page is, over all the lines it is broken into, that a piece stands in."""
@@ -317,18 +299,7 @@ class ReviewText(QTextBrowser):
             return
         bar = self.verticalScrollBar()
         goal = bar.value() + (top if bottom - top > view - 2 * room else (top + bottom) / 2 - view / 2)
-        goal = min(max(round(goal), 0), bar.maximum())
-        self._motion.stop()
-        if self._themes.is_motion_reduced or not is_smooth or not self.isVisible():
-            bar.setValue(goal)
-        elif goal != bar.value():
-            self._motion.setStartValue(bar.value())
-            self._motion.setEndValue(goal)
-            self._motion.start()
-
-    def _on_moved(self, value: object) -> None:
-        if isinstance(value, int):
-            self.verticalScrollBar().setValue(value)
+        self._scroll.move_to(0, goal, is_smooth=is_smooth)
 
     # --- drawing --------------------------------------------------------------------------------------
 
@@ -341,6 +312,7 @@ class ReviewText(QTextBrowser):
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_above(painter, self, self._themes)
+        self._frame.paint(painter)
         painter.end()
 
     # --- mouse and keys -------------------------------------------------------------------------------
@@ -353,7 +325,7 @@ class ReviewText(QTextBrowser):
         self._hover(index)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._motion.stop()
+        self._scroll.stop()
         self._pressed_at = event.position().toPoint()
         super().mousePressEvent(event)
 
@@ -432,8 +404,10 @@ class ReviewText(QTextBrowser):
     def _close_field(self) -> None:
         field, self._field = self._field, None
         if field is not None:
+            had_focus = field.hasFocus()
             field.close_quietly()
-            self.setFocus(Qt.FocusReason.OtherFocusReason)
+            if had_focus:  # else the user went elsewhere, and stays there
+                self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_theme_changed(self, theme: Theme | None = None) -> None:
         del theme
@@ -449,9 +423,3 @@ def _look(colour: str, *, is_struck: bool = False) -> QTextCharFormat:
     look.setForeground(QColor(colour))
     look.setFontStrikeOut(is_struck)
     return look
-
-
-def _first(value: object) -> float:
-    """`QTextLine.cursorToX` gives a pair of the x and the position it stands for."""
-    number = value[0] if isinstance(value, tuple) else value
-    return float(number) if isinstance(number, int | float) else 0.0

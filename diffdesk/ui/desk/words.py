@@ -43,6 +43,11 @@ def is_doubtful(piece: Piece) -> bool:
     return piece.doubt >= DOUBTFUL
 
 
+def is_held_open(piece: Piece) -> bool:
+    """Whether its line was left as it was read, and nobody has decided on it yet."""
+    return piece.is_held and is_undecided(piece)
+
+
 def counted(count: int, one: str, many: str = "") -> str:
     """A number with its noun."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
@@ -123,7 +128,7 @@ def described(piece: Piece) -> str:
     reasons = []
     if is_undecided(piece):
         reasons.append(sureness(piece.certainty))
-    if piece.is_held:
+    if is_held_open(piece):
         reasons.append(HELD)
     if piece.why:
         reasons.append(piece.why)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import QBuffer, QMimeData, QModelIndex, QPoint, Qt
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QBuffer, QByteArray, QMimeData, QModelIndex, QPoint, Qt
+from PySide6.QtGui import QImage, QImageWriter
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from diffdesk.ui.desk.desk_view import DeskView
@@ -25,7 +26,7 @@ def thumbnail(colour: int) -> bytes:
     image.fill(colour)
     buffer = QBuffer()
     buffer.open(QBuffer.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
+    assert QImageWriter(buffer, QByteArray(b"PNG")).write(image)
     return bytes(buffer.data().data())
 
 
@@ -143,8 +144,6 @@ def test_selected_pages_are_removed_and_failed_ones_tried_again(desk: DeskView) 
 
 
 def test_the_menu_offers_what_can_be_done(desk: DeskView) -> None:
-    from PySide6.QtWidgets import QMenu
-
     desk.queue.set_current(2)
     desk.queue.list.menu_requested.emit(desk.mapToGlobal(QPoint(50, 200)))
     menu = desk.queue.findChild(QMenu)
