@@ -234,6 +234,8 @@ class RewriteBar(QFrame):
                     takes_room = widget in (self.instruction, self.progress_text, self.progress)
                     is_wide_button = widget is self.work_button and room is not Room.WIDE
                     line.addWidget(widget, int(takes_room or is_wide_button))
+        columns = QIcon() if room is Room.TIGHT else self._icon("columns-3")
+        self.columns_chip.setIcon(columns)
         self.export_button.setText("" if room is Room.TIGHT else " Export")
         self.export_button.setToolTip("Export" if room is Room.TIGHT else "")
         self._room = room
@@ -349,8 +351,8 @@ class RewriteBar(QFrame):
         self.work_button.setIcon(icon(_WORK[self._status.work][1], self._ink(theme)))
         self.export_button.setIcon(icon("download", theme.text))
         self.sheet_chip.setIcon(icon("table", theme.text))
-        self.columns_chip.setIcon(icon("columns-3", theme.text))
         self._fit()
+        self._arrange(self._room)
 
     def _ink(self, theme: Theme) -> str:
         if self._status.work is Work.NOTHING or self._status.work is Work.PAUSING:

@@ -344,5 +344,5 @@ def _progress_of(sheet: SheetRow) -> str:
     if sheet.waiting:
         return f"{sheet.waiting:,} of {sheet.total:,} rows left"
     if sheet.undecided:
-        return f"{sheet.undecided:,} rows to review"
-    return f"{sheet.total:,} rows, done"
+        return f"{sheet.undecided:,} of {sheet.total:,} rows to review"
+    return f"{sheet.total:,} of {sheet.total:,} rows done"
