@@ -78,6 +78,7 @@ class RewriteBar(QFrame):
     sheet_opened = Signal(int)
     sheet_deleted = Signal()
     columns_chosen = Signal(object)
+    header_toggled = Signal(bool)
     instruction_changed = Signal(str)
     preset_chosen = Signal(object)
     preset_saved = Signal()
@@ -281,6 +282,13 @@ class RewriteBar(QFrame):
             action.toggled.connect(lambda is_on, which=place: self._on_column_toggled(which, is_on))
             menu.addAction(action)
 
+        if self._sheet.has_header is not None:
+            menu.addSeparator()
+            toggled = partial(self.header_toggled.emit, not self._sheet.has_header)
+            header = self._add(menu, "", "The first row names the columns", toggled)
+            header.setCheckable(True)
+            header.setChecked(self._sheet.has_header)
+
     def _on_column_toggled(self, place: int, is_chosen: bool) -> None:
         chosen = {*self._sheet.chosen, place} if is_chosen else set(self._sheet.chosen) - {place}
         if chosen:  # one of them has to be rewritten
@@ -345,7 +353,7 @@ class RewriteBar(QFrame):
         self.columns_chip.setText(f" {_short(columns, most)} ▾".replace("&", "&&"))
         self.sheet_chip.setToolTip(sheet.name)
         self.columns_chip.setToolTip("Columns that are rewritten: " + ", ".join(chosen))
-        self.columns_chip.setVisible(len(sheet.columns) > 1)
+        self.columns_chip.setVisible(len(sheet.columns) > 1 or sheet.has_header is not None)
 
     def _dress(self, theme: Theme) -> None:
         self.work_button.setIcon(icon(_WORK[self._status.work][1], self._ink(theme)))

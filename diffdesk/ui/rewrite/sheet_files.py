@@ -104,6 +104,21 @@ def read_again(sheet: SheetRow, kept: Path) -> Table:
     return replace(table, source=Path(sheet.path) if sheet.path else None)
 
 
+def with_header(sheet: SheetRow, kept: Path, has_header: bool) -> Incoming:
+    """The table of a sheet, with its first row taken for names of columns or for a row like any other."""
+    table = replace(read_table(kept, has_header=has_header), source=Path(sheet.path) if sheet.path else None)
+    return Incoming(table, sheet.name, kept.suffix)
+
+
+def keep_instead(store: Store, sheet: SheetRow, incoming: Incoming) -> Opened:
+    """Put a table into the store in place of a sheet, with the same instruction; one that was worked on stays, too."""
+    if sheet.total == sheet.waiting:
+        store.rewrites.delete(sheet.id)
+    opened = keep(store, incoming)
+    store.rewrites.set_task(opened.sheet.id, sheet.instruction, sheet.preset)
+    return load(store, opened.sheet.id)
+
+
 def export(sheet: SheetRow, rows: Mapping[Key, RewriteRow], kept: Path, target: Path) -> tuple[str, ...]:
     """Write the table with the new texts; sentences that the user should know. Raises `TableError`.
 

@@ -97,10 +97,11 @@ def test_a_decided_row_leaves_the_list_of_those_to_review_and_the_next_takes_its
     view.bar.filters[Shown.REVIEW].click()
     view.table.setFocus()
     seen = []
-    while view.shown.rowCount():
+    for _ in range(3):
         seen.append(current(view))
         press(view, Qt.Key.Key_A)
     assert seen == [0, 2, 3]
+    assert view.shown.rowCount() == 0
 
 
 def test_the_result_is_edited_in_its_place(view: RewriteView) -> None:
