@@ -25,6 +25,7 @@ class InstructionEdit(QPlainTextEdit):
         self.setAccessibleName("Instruction")
         self.setPlaceholderText("What is to be done with each row? Choose a preset, or say it in your own words.")
         self.setTabChangesFocus(True)
+        self.document().setDocumentMargin(2)
         self._pause = QTimer(self, interval=TYPING_PAUSE_MS, singleShot=True)
         self._pause.timeout.connect(self.typed)
         self._is_told = False
@@ -52,7 +53,7 @@ class InstructionEdit(QPlainTextEdit):
 
     def fit(self, lines: int, font: QFont, padding: int) -> None:
         """As high as `lines` lines of `font` with `padding` above and below them in all."""
-        around = 2 * round(self.document().documentMargin()) + 6
+        around = 2 * round(self.document().documentMargin()) + 4
         self.setFixedHeight(lines * QFontMetrics(font).lineSpacing() + around + padding)
 
     def sizeHint(self) -> QSize:

@@ -78,6 +78,7 @@ class RewriteBar(QFrame):
     sheet_opened = Signal(int)
     sheet_deleted = Signal()
     columns_chosen = Signal(object)
+    header_toggled = Signal(bool)
     instruction_changed = Signal(str)
     preset_chosen = Signal(object)
     preset_saved = Signal()
@@ -234,6 +235,8 @@ class RewriteBar(QFrame):
                     takes_room = widget in (self.instruction, self.progress_text, self.progress)
                     is_wide_button = widget is self.work_button and room is not Room.WIDE
                     line.addWidget(widget, int(takes_room or is_wide_button))
+        columns = QIcon() if room is Room.TIGHT else self._icon("columns-3")
+        self.columns_chip.setIcon(columns)
         self.export_button.setText("" if room is Room.TIGHT else " Export")
         self.export_button.setToolTip("Export" if room is Room.TIGHT else "")
         self._room = room
@@ -278,6 +281,13 @@ class RewriteBar(QFrame):
             action.setChecked(place in self._sheet.chosen)
             action.toggled.connect(lambda is_on, which=place: self._on_column_toggled(which, is_on))
             menu.addAction(action)
+
+        if self._sheet.has_header is not None:
+            menu.addSeparator()
+            toggled = partial(self.header_toggled.emit, not self._sheet.has_header)
+            header = self._add(menu, "", "The first row names the columns", toggled)
+            header.setCheckable(True)
+            header.setChecked(self._sheet.has_header)
 
     def _on_column_toggled(self, place: int, is_chosen: bool) -> None:
         chosen = {*self._sheet.chosen, place} if is_chosen else set(self._sheet.chosen) - {place}
@@ -343,14 +353,14 @@ class RewriteBar(QFrame):
         self.columns_chip.setText(f" {_short(columns, most)} ▾".replace("&", "&&"))
         self.sheet_chip.setToolTip(sheet.name)
         self.columns_chip.setToolTip("Columns that are rewritten: " + ", ".join(chosen))
-        self.columns_chip.setVisible(len(sheet.columns) > 1)
+        self.columns_chip.setVisible(len(sheet.columns) > 1 or sheet.has_header is not None)
 
     def _dress(self, theme: Theme) -> None:
         self.work_button.setIcon(icon(_WORK[self._status.work][1], self._ink(theme)))
         self.export_button.setIcon(icon("download", theme.text))
         self.sheet_chip.setIcon(icon("table", theme.text))
-        self.columns_chip.setIcon(icon("columns-3", theme.text))
         self._fit()
+        self._arrange(self._room)
 
     def _ink(self, theme: Theme) -> str:
         if self._status.work is Work.NOTHING or self._status.work is Work.PAUSING:

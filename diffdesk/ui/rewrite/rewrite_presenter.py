@@ -75,6 +75,7 @@ class RewritePresenter(QObject):
         view.sheet_opened.connect(self.open_sheet)
         view.sheet_deleted.connect(self._on_sheet_deleted)
         view.columns_chosen.connect(self._on_columns_chosen)
+        view.header_toggled.connect(self._on_header_toggled)
         view.instruction_changed.connect(self.set_instruction)
         view.preset_chosen.connect(self._on_preset_chosen)
         view.preset_saved.connect(self._on_preset_saved)
@@ -156,6 +157,8 @@ class RewritePresenter(QObject):
         self._store.submit(remembered, done, self._on_failed)
 
     def _leave(self) -> None:
+        if self.work.is_running and self.work.state is not None:
+            self._view.show_toast(f"{self.work.state.sheet.name} is paused")
         self._view.finish_edit()
         self.work.leave()
         self._choice += 1
@@ -191,6 +194,16 @@ class RewritePresenter(QObject):
             self._store.submit(lambda store: sheet_files.choose(store, sheet, places, table), done, self._on_failed)
 
         self._with_copy(sheet, lambda kept: sheet_files.read_again(sheet, kept), read)
+
+    def _on_header_toggled(self, has_header: bool) -> None:
+        if self.work.state is None or self.work.is_running:
+            return
+        sheet = self.work.state.sheet
+
+        def read(incoming: Incoming) -> None:
+            self._open(lambda store: sheet_files.keep_instead(store, store.rewrites.sheet(sheet.id), incoming))
+
+        self._with_copy(sheet, lambda kept: sheet_files.with_header(sheet, kept, has_header), read)
 
     def export(self, target: Path) -> None:
         """Write the table with the new texts in a column of their own."""
@@ -344,5 +357,5 @@ def _progress_of(sheet: SheetRow) -> str:
     if sheet.waiting:
         return f"{sheet.waiting:,} of {sheet.total:,} rows left"
     if sheet.undecided:
-        return f"{sheet.undecided:,} rows to review"
-    return f"{sheet.total:,} rows, done"
+        return f"{sheet.undecided:,} of {sheet.total:,} rows to review"
+    return f"{sheet.total:,} of {sheet.total:,} rows done"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -58,6 +59,7 @@ class RewriteView(QFrame):
     sheet_opened = Signal(int)
     sheet_deleted = Signal()
     columns_chosen = Signal(object)
+    header_toggled = Signal(bool)
     instruction_changed = Signal(str)
     preset_chosen = Signal(object)
     preset_saved = Signal(str)
@@ -230,6 +232,7 @@ class RewriteView(QFrame):
         bar.sheet_opened.connect(self.sheet_opened)
         bar.sheet_deleted.connect(self.sheet_deleted)
         bar.columns_chosen.connect(self.columns_chosen)
+        bar.header_toggled.connect(self.header_toggled)
         bar.instruction_changed.connect(self.instruction_changed)
         bar.preset_chosen.connect(self._on_preset_chosen)
         bar.preset_saved.connect(lambda: ask_preset_name(self, self.preset_saved.emit))
@@ -258,7 +261,8 @@ class RewriteView(QFrame):
 
     def paste(self) -> None:
         """Take what is in the clipboard: files, or lines."""
-        self._take(QGuiApplication.clipboard().mimeData())
+        data = cast("QMimeData | None", QGuiApplication.clipboard().mimeData())  # None where it is empty
+        self._take(QMimeData() if data is None else data)
 
     def _take(self, data: QMimeData) -> None:
         paths = _files(data)

@@ -63,6 +63,7 @@ class SheetView:
     Attributes:
         columns: names of all columns.
         chosen: places in `columns` of those that are rewritten.
+        has_header: whether the first row names the columns; None for a file that has no such row.
     """
 
     id: int
@@ -71,6 +72,7 @@ class SheetView:
     chosen: tuple[int, ...]
     instruction: str = ""
     preset: str = ""
+    has_header: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

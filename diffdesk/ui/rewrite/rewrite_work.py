@@ -15,6 +15,7 @@ from diffdesk.core.errors import UserError
 from diffdesk.core.events import Finished
 from diffdesk.store import RewriteRow, RowState
 from diffdesk.tasks.row_groups import shared_room
+from diffdesk.ui.banner import announce
 from diffdesk.ui.model_presenter import ModelPresenter
 from diffdesk.ui.rewrite.rewrite_view import RewriteView
 from diffdesk.ui.rewrite.rewrite_views import Key, Work
@@ -239,6 +240,7 @@ class RewriteWork(QObject):
         self._show_status()
         if not self._runner.is_running:
             self._view.banners.withdraw(HUNG.title)
+            announce(self._view, self._view.bar.progress_text.text())
             self.rested.emit()
 
     def _on_halted(self, error: UserError) -> None:

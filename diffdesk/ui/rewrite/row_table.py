@@ -239,8 +239,9 @@ class RowTable(QTableView):
         decided.emit(keys)
         now = self.current()
         # Where decided rows are not shown, the row after it has already come into its place.
-        has_moved_on = now is not None and now.key not in keys and now.sign is RowSign.REVIEW
-        if len(keys) == 1 and not has_moved_on:
+        if now is not None and now.key not in keys and now.sign is RowSign.REVIEW:
+            self.go_to(self.currentIndex().row())  # Qt makes it the current one, but selects nothing
+        elif len(keys) == 1:
             self.go_to_review(1)
 
     # --- looks ----------------------------------------------------------------------------------------

@@ -82,13 +82,14 @@ def texts_of(table: Table, place: int) -> Iterable[RewriteRow]:
 
 
 def likely_column(table: Table) -> int:
-    """The column with the most words: numbers, dates and codes are rarely what is to be rewritten."""
+    """The column with the most letters in running text: numbers, dates and codes are rarely what is to be rewritten."""
     probed = table.rows[:_PROBED]
 
-    def words(place: int) -> int:
-        return sum(len(row[place].split()) + len(row[place]) // 40 for row in probed if not _is_figure(row[place]))
+    def letters(place: int) -> int:
+        texts = (row[place] for row in probed)
+        return sum(sum(map(str.isalpha, text)) * (1 + (" " in text)) for text in texts)
 
-    return max(range(len(table.columns)), key=lambda place: (words(place), -place))
+    return max(range(len(table.columns)), key=lambda place: (letters(place), -place))
 
 
 def read_again(sheet: SheetRow, kept: Path) -> Table:
@@ -101,6 +102,21 @@ def read_again(sheet: SheetRow, kept: Path) -> Table:
             "Open the file again as a new table.",
         )
     return replace(table, source=Path(sheet.path) if sheet.path else None)
+
+
+def with_header(sheet: SheetRow, kept: Path, has_header: bool) -> Incoming:
+    """The table of a sheet, with its first row taken for names of columns or for a row like any other."""
+    table = replace(read_table(kept, has_header=has_header), source=Path(sheet.path) if sheet.path else None)
+    return Incoming(table, sheet.name, kept.suffix)
+
+
+def keep_instead(store: Store, sheet: SheetRow, incoming: Incoming) -> Opened:
+    """Put a table into the store in place of a sheet, with the same instruction; one that was worked on stays, too."""
+    if sheet.total == sheet.waiting:
+        store.rewrites.delete(sheet.id)
+    opened = keep(store, incoming)
+    store.rewrites.set_task(opened.sheet.id, sheet.instruction, sheet.preset)
+    return load(store, opened.sheet.id)
 
 
 def export(sheet: SheetRow, rows: Mapping[Key, RewriteRow], kept: Path, target: Path) -> tuple[str, ...]:
@@ -123,10 +139,10 @@ def export(sheet: SheetRow, rows: Mapping[Key, RewriteRow], kept: Path, target: 
     undecided = sum(row.state is RowState.DONE for row in rows.values())
     said = []
     if missing:
-        left = "are as they were" if is_lines else "are empty in the new column"
-        said.append(f"{missing:,} rows that are not rewritten yet {left}.")
+        left = "left as they were" if is_lines else "left empty in the new column"
+        said.append(f"Not rewritten yet, and {left}: {missing:,}.")
     if undecided:
-        said.append(f"{undecided:,} rows that you have not decided on are written as the model made them.")
+        said.append(f"Not decided on, and written as the model made them: {undecided:,}.")
     return (*said, *notes)
 
 
@@ -134,8 +150,3 @@ def _exported(row: RewriteRow, is_lines: bool) -> str:
     if row.state in SETTLED:
         return row.answer
     return row.text if row.state is RowState.REJECTED or is_lines else ""
-
-
-def _is_figure(text: str) -> bool:
-    digits = sum(one.isdigit() for one in text)
-    return 2 * digits >= len(text)

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from diffdesk.core.events import Finished
+from diffdesk.documents.table import TableFormat
 from diffdesk.services.rewriting import row_error
 from diffdesk.store import RewriteRow, RowState, SheetRow
 from diffdesk.ui.rewrite.rewrite_views import Key, RewriteStatus, RowSign, RowView, SheetView, Work
 from diffdesk.ui.rows import error_view
 
 EDITED = "Edited by you."
+WITH_HEADER = (TableFormat.CSV, TableFormat.TSV, TableFormat.XLSX)
 UNSETTLED = "A canvas didn't settle: read this row with care."
 
 _SIGNS = {
@@ -64,7 +66,8 @@ class SheetState:
     def view(self) -> SheetView:
         """The sheet as it is shown."""
         sheet = self.sheet
-        return SheetView(sheet.id, sheet.name, sheet.columns, sheet.chosen, sheet.instruction, sheet.preset)
+        has_header = sheet.has_header if sheet.format in WITH_HEADER else None
+        return SheetView(sheet.id, sheet.name, sheet.columns, sheet.chosen, sheet.instruction, sheet.preset, has_header)
 
     def row_views(self, keys: Iterable[Key] | None = None) -> list[RowView]:
         """Rows as they are shown, all of them by default."""
