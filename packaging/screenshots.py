@@ -23,6 +23,7 @@ from diffdesk.paths import choose_places, resource_dir
 from diffdesk.ui.app import Program, build_program, make_application
 from diffdesk.ui.canvas.live_message import LiveMessage
 from diffdesk.ui.place_switch import WindowPlace
+from diffdesk.ui.rewrite.rewrite_view import RewriteView
 from diffdesk.ui.views import ModelState
 from diffdesk.workers.engine_lane import LiveView
 
@@ -120,14 +121,16 @@ class Photographer:
         """The sentences of the sample text, a row each."""
         window, places = self._program.window, self._program.controller.places
         window.open_place(WindowPlace.REWRITER)
-        rewriter = places.open_rewriter()
+        rewriter, view = places.open_rewriter(), window.findChild(RewriteView)
+        if view is None:
+            sys.exit("the rewriter has no view")
         text = (resource_dir() / "samples" / "sample.txt").read_text(encoding="utf-8")
         lines = [f"{one.strip()}." for one in text.strip().strip(".").split(". ")]
-        rewriter.view.text_offered.emit("\n".join(lines))
+        view.text_offered.emit("\n".join(lines))
         self.wait(lambda: rewriter.work.state is not None, "the table")
         rewriter.set_instruction(instruction_of(preset_named("correct")))
         self.rest(300)
-        rewriter.view.work_pressed.emit()
+        view.work_pressed.emit()
         self.wait(lambda: rewriter.work.is_running, "the first row")
         self.wait(lambda: not rewriter.work.is_running, "the rows")
         self.rest(600)

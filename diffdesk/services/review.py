@@ -168,7 +168,7 @@ class Review:
         if offered:
             parts.append(f"{offered:,} more suggested, too unsure to be made")
         if held:
-            parts.append(f"{held:,} {'line' if held == 1 else 'lines'} left as read: too much would change")
+            parts.append(f"{held:,} {'line' if held == 1 else 'lines'} left as read for you to decide")
         return "; ".join(parts) + "."
 
     # --- deciding -------------------------------------------------------------------------------------

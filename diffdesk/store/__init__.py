@@ -6,7 +6,7 @@ The only place that knows SQLite. Everything else talks to a `Store` and gets fr
 from __future__ import annotations
 
 from diffdesk.store.database import set_aside
-from diffdesk.store.desk_rows import DeskContent, DeskRow, DeskState, NewPage, Outcome
+from diffdesk.store.desk_rows import Corrected, DeskContent, DeskRow, DeskState, NewPage, Outcome
 from diffdesk.store.facade import Store
 from diffdesk.store.failures import DamagedStoreError, NewerStoreError
 from diffdesk.store.rewrite_rows import NewSheet, OwnPreset, RewriteRow, RowState, SheetRow
@@ -22,6 +22,7 @@ from diffdesk.store.rows import (
 __all__ = [
     "AttachmentRow",
     "ConversationRow",
+    "Corrected",
     "DamagedStoreError",
     "DeskContent",
     "DeskRow",

@@ -15,7 +15,7 @@ from diffdesk.core.errors import UserError
 from diffdesk.core.proposals import Doubt, Proposal
 from diffdesk.store import attachments
 from diffdesk.store.database import Database, storable
-from diffdesk.store.desk_rows import DeskContent, DeskRow, DeskState, NewPage, Outcome
+from diffdesk.store.desk_rows import Corrected, DeskContent, DeskRow, DeskState, NewPage, Outcome
 
 _LIGHT = (
     "id, kind, path, file, number, of_pages, name, state, note, undecided, draft IS NOT NULL AS is_read, seconds, error"
@@ -97,7 +97,7 @@ class Desk:
 
     def content(self, page_id: int) -> DeskContent | None:
         """What a page holds; None before it was read."""
-        row = self._one(page_id, "page, draft, proposals, doubts, review")
+        row = self._one(page_id, "page, draft, proposals, doubts, notes, review")
         if row["draft"] is None:
             return None
         return DeskContent(
@@ -105,6 +105,7 @@ class Desk:
             draft=row["draft"],
             proposals=tuple(Proposal.from_json(one) for one in json.loads(row["proposals"] or "[]")),
             doubts=tuple(Doubt.from_json(one) for one in json.loads(row["doubts"] or "[]")),
+            notes=tuple(str(one) for one in json.loads(row["notes"])),
             review=row["review"],
         )
 
@@ -112,22 +113,16 @@ class Desk:
         """Keep what was read; the page still waits for its correction."""
         self._update(page_id, "page = ?, draft = ?, seconds = ?", (storable(page), storable(draft), seconds))
 
-    def save_corrected(
-        self,
-        page_id: int,
-        proposals: Sequence[Proposal],
-        doubts: Sequence[Doubt],
-        outcome: Outcome,
-        seconds: float,
-    ) -> DeskRow:
-        """Keep what a correction proposes, and that the page is done."""
-        found = json.dumps([one.to_json() for one in proposals])
-        doubted = json.dumps([one.to_json() for one in doubts])
+    def save_corrected(self, page_id: int, corrected: Corrected, outcome: Outcome, seconds: float) -> DeskRow:
+        """Keep what a correction gave, and that the page is done."""
+        found = json.dumps([one.to_json() for one in corrected.proposals])
+        doubted = json.dumps([one.to_json() for one in corrected.doubts])
+        notes = json.dumps([storable(one) for one in corrected.notes])
         self._update(
             page_id,
-            "proposals = ?, doubts = ?, review = '', error = NULL, state = ?, note = ?, undecided = ?,"
+            "proposals = ?, doubts = ?, notes = ?, review = '', error = NULL, state = ?, note = ?, undecided = ?,"
             " seconds = seconds + ?",
-            (found, doubted, *_values(outcome), seconds),
+            (found, doubted, notes, *_values(outcome), seconds),
         )
         return self.page(page_id)
 

@@ -75,7 +75,7 @@ class DeskContent:
     Attributes:
         page: what was recognised, as the caller wrote it; empty for a text.
         draft: what was read.
-        proposals, doubts: as the correction gave them.
+        proposals, doubts, notes: as the correction gave them.
         review: the decisions, as the caller wrote them; empty before the first.
     """
 
@@ -83,7 +83,17 @@ class DeskContent:
     draft: str
     proposals: tuple[Proposal, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    notes: tuple[str, ...] = ()
     review: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What a correction gave: its proposals, its doubts, and sentences for the user."""
+
+    proposals: tuple[Proposal, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

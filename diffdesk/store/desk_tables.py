@@ -23,6 +23,7 @@ _TABLES = (
         draft TEXT,
         proposals TEXT,
         doubts TEXT,
+        notes TEXT NOT NULL DEFAULT '[]',
         review TEXT NOT NULL DEFAULT '',
         seconds REAL NOT NULL DEFAULT 0,
         created REAL NOT NULL,

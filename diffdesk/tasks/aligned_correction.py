@@ -35,11 +35,15 @@ from diffdesk.tasks.aligned import (
     read_text,
     text_window,
 )
-from diffdesk.tasks.guard import Guard, writes_straight
+from diffdesk.tasks.guard import Guard, is_listing, writes_straight
 from diffdesk.tasks.read_lines import LinePiece, Pages, cut_line, match_lines, word_confidence
 from diffdesk.tasks.windows import Window, cut
 
 EDGE = 6  # slots of a text's canvas left free for what its end lacks
+LEFT_ALONE = (
+    "This page is mostly figures and capitals, where the starter model breaks about as much as it mends: it is left as "
+    "it was read, and what the model would change is marked."
+)
 HOPELESS = 0.5  # confidence of the recogniser under which a line may be read from its picture alone
 
 
@@ -51,7 +55,8 @@ class Guards:
         text: where the model sees the text only.
         line: where it sees the line's picture as well.
         picture: mean probability from which it is believed what it reads from a picture alone; None never asks it.
-        held: share of a line's characters that may change; from there on all of its changes are left to the user.
+        held: share of a line's characters that may change; from there on all of its changes are left to the user. 0 for
+            pages on which the model does not earn its place, see `is_listing`.
     """
 
     text: Guard
@@ -73,8 +78,8 @@ class Guards:
             straightens=straightens,
         )
         line = replace(read, gate=profile.line_gate)
-        held = profile.held_share if is_read else 1.0
-        return Guards(read if is_read else typed, line, profile.picture_gate, held)
+        held = 0.0 if is_listing(text) else profile.held_share
+        return Guards(read if is_read else typed, line, profile.picture_gate, held if is_read else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,10 +230,12 @@ class _Work:
 
     def notes(self) -> tuple[str, ...]:
         """What the user should know."""
+        left = (LEFT_ALONE,) if self._draft.guards.held == 0 and self._proposals else ()
         names = " and ".join(dict.fromkeys(self._pages.lost))
         if not names:
-            return ()
-        return (f"{names} can't be opened any more, so what was read from it was corrected without looking at it.",)
+            return left
+        lost = f"{names} can't be opened any more, so what was read from it was corrected without looking at it."
+        return (*left, lost)
 
     def canvases(self, is_cancelled: Callable[[], bool]) -> Generator[RunEvent, None, bool]:
         """Work through the parts; returns False if it was stopped."""

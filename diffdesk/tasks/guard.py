@@ -20,6 +20,8 @@ _WORD = re.compile(r"\S+")
 _SENTENCE_ENDS = ".!?:"
 _AROUND_WORDS = "\"'“”„‘’«»()[]*_"
 _MOSTLY_FIGURES = 0.6  # share of letters below which a line is figures and signs for the most part
+_LISTED_CAPITALS = 0.3  # share of letters in capitals above which a page is a list …
+_LISTED_LINES = 0.25  # … or share of its lines that say little
 _TOO_FEW = 5  # letters: a line with fewer says nothing
 _STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u201a": "'"})
 
@@ -125,6 +127,21 @@ def _names(draft: str) -> Iterator[tuple[int, int]]:
         if looks_like_name(found[0], before):
             yield found.span()
         before, end = found[0], found.end()
+
+
+def is_listing(text: str) -> bool:
+    """Whether a text that was read is mostly figures, capitals and single words, as a receipt is, and not prose.
+
+    Of 23 pages measured, the four receipts have 41 % of their letters in capitals and 29 % of lines that say little, or
+    more; pages of prose 8 % and 12 % at most.
+    """
+    letters = [one for one in text if one.isalpha()]
+    lines = [line for line in text.split(LINE_END) if line.strip()]
+    capitals = sum(one.isupper() for one in letters)
+    little = sum(_says_little(line) for line in lines)
+    return capitals + little > 0 and (
+        capitals > _LISTED_CAPITALS * len(letters) or little > _LISTED_LINES * max(1, len(lines))
+    )
 
 
 def _says_little(line: str) -> bool:

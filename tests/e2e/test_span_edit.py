@@ -165,7 +165,7 @@ def test_a_chat_model_is_given_an_instruction_and_touches_nothing_else(
     assert {view.frame.canvases for view in frames} == {2}
     assert edit.toPlainText().startswith("The fox ")
     assert edit.toPlainText().endswith(" the lazy dog.")
-    assert not program.window.centre.banners.banners
+    assert not program.window.banners.banners
     assert not edit.isReadOnly()
 
 

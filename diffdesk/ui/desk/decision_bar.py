@@ -109,7 +109,7 @@ class DecisionBar(QFrame):
         is_doubt = piece.state is PieceState.PLAIN and words.is_doubtful(piece)
         self.go_button.setVisible(is_doubt)
         if is_doubt:
-            self._lead("next_doubt", "Next uncertain word", "W")
+            self._lead("accept", "It is right", "A")
         match piece.state:
             case PieceState.MADE | PieceState.ACCEPTED:
                 self.change.show_change(before, text, is_struck=True)

@@ -23,7 +23,7 @@ from diffdesk.documents.page_source import PageSource
 from diffdesk.documents.text_recogniser import TextRecogniser
 from diffdesk.services import desk_work
 from diffdesk.services.review import Review
-from diffdesk.store import DeskContent, DeskRow, DeskState, Store
+from diffdesk.store import Corrected, DeskContent, DeskRow, DeskState, Store
 from diffdesk.ui.desk.desk_views import PageState
 from diffdesk.ui.lanes import Lanes
 from diffdesk.workers.engine_lane import LiveView
@@ -319,8 +319,8 @@ class DeskQueue(QObject):
             page = desk_work.page_of(content)
             review = Review(content.draft, finished.proposals, finished.doubts, page)
             outcome = desk_work.outcome_of(review, finished.notes if finished.state is AnswerState.DECLINED else ())
-            seconds = finished.stats.total_seconds
-            return store.desk.save_corrected(row.id, finished.proposals, finished.doubts, outcome, seconds)
+            corrected = Corrected(finished.proposals, finished.doubts, finished.notes)
+            return store.desk.save_corrected(row.id, corrected, outcome, finished.stats.total_seconds)
 
         def done(kept: DeskRow) -> None:
             self._pace_of(kept.seconds)

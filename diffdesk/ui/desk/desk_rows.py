@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from diffdesk.services.desk_work import source_of
 from diffdesk.services.review import Decision, Review, Said, Segment
 from diffdesk.store import DeskRow, DeskState
@@ -31,8 +33,8 @@ def page_stand(row: DeskRow, text: str, at_work: PageState | None = None) -> Pag
     return PageStand(row.id, row.name, at_work or _STATES[row.state], image, 0, text, error=error)
 
 
-def page_view(row: DeskRow, review: Review, size: tuple[int, int], turned: int) -> PageView:
-    """A page under review; `size` of its turned image."""
+def page_view(row: DeskRow, review: Review, size: tuple[int, int], turned: int, notes: Sequence[str] = ()) -> PageView:
+    """A page under review; `size` of its turned image, `notes` of its correction."""
     source = source_of(row)
     return PageView(
         id=row.id,
@@ -42,7 +44,7 @@ def page_view(row: DeskRow, review: Review, size: tuple[int, int], turned: int) 
         pieces=tuple(_piece(review, index, segment) for index, segment in enumerate(review.segments)),
         width=size[0],
         height=size[1],
-        banner=review.summary(),
+        banner=" ".join([review.summary(), *notes]),
         can_undo=review.can_undo,
         can_redo=review.can_redo,
     )

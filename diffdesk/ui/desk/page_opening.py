@@ -40,6 +40,7 @@ class PageOpening(QObject):
         self._review: Review | None = None
         self._size = (0, 0)
         self._turned = 0
+        self._notes: tuple[str, ...] = ()
         view.accepted.connect(lambda index: self._decide(lambda review: review.accept(index)))
         view.rejected.connect(lambda index: self._decide(lambda review: review.reject(index)))
         view.edited.connect(lambda index, text: self._decide(lambda review: review.edit(index, text)))
@@ -104,13 +105,14 @@ class PageOpening(QObject):
         found = desk_work.page_of(content)
         self._size = (0, 0) if found is None else (found.width, found.height)
         self._turned = 0 if found is None else found.turned
+        self._notes = content.notes
         self._review = desk_work.review_of(content)
         self._show()
 
     def _show(self) -> None:
         row = None if self._page is None else self._queue.row(self._page)
         if row is not None and self._review is not None:
-            self._view.show_page(page_view(row, self._review, self._size, self._turned))
+            self._view.show_page(page_view(row, self._review, self._size, self._turned, self._notes))
 
     def _decide(self, act: Callable[[Review], object]) -> None:
         review, page = self._review, self._page

@@ -172,6 +172,8 @@ class ReviewPanes(QWidget):
             return
         piece = self._pieces[index]
         if not words.is_change(piece):
+            if is_accepted and words.is_doubtful(piece):
+                self.accepted.emit(index)
             self.walk_doubts(1)
             return
         is_same = piece.state is (PieceState.ACCEPTED if is_accepted else PieceState.REJECTED)

@@ -10,7 +10,7 @@ DOUBTFUL = 0.5
 """The doubt from which on a word is one of the uncertain ones."""
 
 UNDECIDED = (PieceState.MADE, PieceState.OFFERED)
-HELD = "left as read: too much would change"
+HELD = "left as read for you to decide"
 
 STATE_WORDS = {
     PageState.WAITING: "Waiting",

@@ -46,7 +46,7 @@ def is_editing(text: ReviewText) -> bool:
 def test_the_text_shows_what_was_taken_away_and_what_is_offered(text: ReviewText) -> None:
     said = text.toPlainText().replace("\u2009", " ")
     assert said == (
-        "The tumed turned again. [again,] clock\nAt [Around] trust  left as read: too much would change\ncorne come end"
+        "The tumed turned again. [again,] clock\nAt [Around] trust  left as read for you to decide\ncorne come end"
     )
 
 

@@ -12,8 +12,9 @@ from PIL import Image
 
 from diffdesk.core.errors import Cancelled, ImageError, RecogniserError
 from diffdesk.documents.recogniser import Recogniser
+from diffdesk.documents.recogniser_names import RecogniserName
 from diffdesk.documents.tesseract import Tesseract, TesseractFacts, find_tesseract, lines_of_table
-from diffdesk.documents.text_recogniser import RecogniserName, choose_recogniser
+from diffdesk.documents.text_recogniser import choose_recogniser
 from tests.unit.documents.drawing import LEFT_COLUMN, RIGHT_COLUMN, blank, paragraph, two_columns, write_lines
 
 needs_tesseract = pytest.mark.skipif(shutil.which("tesseract") is None, reason="Tesseract is not installed here")

@@ -78,7 +78,7 @@ def test_accepting_all_above_a_certainty_is_one_step() -> None:
     assert len(review.undecided) == 4
     review.settle(0.3)
     assert review.text == "The quick brown\nfox jumps over"
-    assert review.undecided == ()
+    assert not review.undecided
 
 
 def test_a_kept_review_opens_as_it_was() -> None:
@@ -130,7 +130,7 @@ def test_an_uncertain_word_that_was_decided_is_uncertain_no_more() -> None:
     review.accept(0)
     assert review.doubt_of(0) == 0
     assert review.text == DRAFT
-    assert review.changes == ()
+    assert not review.changes
     said = review.said(0)
     assert said is not None
     assert said.decision is Decision.ACCEPTED

@@ -19,7 +19,7 @@ from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.proposals import Doubt, Proposal
 from diffdesk.core.requests import TaskKind
-from diffdesk.store import DeskContent, DeskState, NewPage, NewSheet, Outcome, RewriteRow, RowState, Store
+from diffdesk.store import Corrected, DeskContent, DeskState, NewPage, NewSheet, Outcome, RewriteRow, RowState, Store
 from diffdesk.store.database import FILE_NAME
 from diffdesk.store.migrations import LATEST
 from tests.unit.store.samples import make_run
@@ -95,9 +95,9 @@ def fill_desk(store: Store) -> None:
         ]
     )
     store.desk.save_read(added[1].id, '{"width": 1}', "tbe cat", 1.5)
-    found = (Proposal(1, 2, "h", 0.75, True),)
-    store.desk.save_corrected(added[1].id, found, (Doubt(4, 7, 0.5),), Outcome(DeskState.READY, "1 change", 1), 0.5)
-    store.desk.save_corrected(added[2].id, found, (), Outcome(DeskState.READY, "1 change", 1), 0.5)
+    found = Corrected((Proposal(1, 2, "h", 0.75, True),), (Doubt(4, 7, 0.5),), ("Grüße.",))
+    store.desk.save_corrected(added[1].id, found, Outcome(DeskState.READY, "1 change", 1), 0.5)
+    store.desk.save_corrected(added[2].id, found, Outcome(DeskState.READY, "1 change", 1), 0.5)
     store.desk.save_review(added[2].id, '{"done":0,"steps":[]}', Outcome(DeskState.REVIEWED, "", 0))
     store.desk.fail(added[3].id, EngineError("Title", "Text", "Remedy", "Details"))
     store.desk.move(added[3].id, added[0].id)
@@ -107,7 +107,8 @@ def _content(content: DeskContent | None) -> list[object] | None:
     if content is None:
         return None
     proposals = [one.to_json() for one in content.proposals]
-    return [content.page, content.draft, proposals, [one.to_json() for one in content.doubts], content.review]
+    doubts = [one.to_json() for one in content.doubts]
+    return [content.page, content.draft, proposals, doubts, list(content.notes), content.review]
 
 
 def describe(store: Store) -> dict[str, object]:

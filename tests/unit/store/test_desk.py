@@ -8,7 +8,7 @@ import pytest
 
 from diffdesk.core.errors import ImageError
 from diffdesk.core.proposals import Doubt, Proposal
-from diffdesk.store import DeskRow, DeskState, NewPage, Outcome, Store
+from diffdesk.store import Corrected, DeskRow, DeskState, NewPage, Outcome, Store
 
 FOUND = (Proposal(1, 2, "h", 0.75, True), Proposal(4, 4, "x", 0.25, False, True))
 
@@ -58,9 +58,8 @@ def test_what_was_read_proposed_and_decided_is_there_after_a_restart(tmp_path: P
         store.desk.save_read(page.id, '{"width": 2}', "tbe \ud800cat", 1.5)
         read = store.desk.page(page.id)
         assert (read.is_read, read.state) == (True, DeskState.WAITING)
-        done = store.desk.save_corrected(
-            page.id, FOUND, (Doubt(0, 3, 0.5),), Outcome(DeskState.READY, "1 change", 1), 2
-        )
+        corrected = Corrected(FOUND, (Doubt(0, 3, 0.5),), ("Left as it was.",))
+        done = store.desk.save_corrected(page.id, corrected, Outcome(DeskState.READY, "1 change", 1), 2)
         assert (done.state, done.note, done.undecided, done.seconds) == (DeskState.READY, "1 change", 1, 3.5)
         store.desk.save_review(page.id, "steps", Outcome(DeskState.REVIEWED, "", 0))
         store.desk.fail(other.id, ImageError("Title", "Text", "Remedy"))
@@ -70,6 +69,7 @@ def test_what_was_read_proposed_and_decided_is_there_after_a_restart(tmp_path: P
         assert (content.page, content.draft, content.review) == ('{"width": 2}', "tbe \ufffdcat", "steps")
         assert content.proposals == FOUND
         assert content.doubts == (Doubt(0, 3, 0.5),)
+        assert content.notes == ("Left as it was.",)
         failed = store.desk.page(other.id)
         assert failed.state is DeskState.FAILED
         assert isinstance(failed.error, ImageError)
