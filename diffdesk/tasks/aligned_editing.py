@@ -1,13 +1,13 @@
 """Editing in place by a model that is aligned with its draft: the starter model's way.
 
-It takes no instruction. The slots of the span are free, all others pinned, and the guard that holds a correction back is
-lifted: the user has pointed at the place. The span begins as noise: on eight sentences with ordinary misreadings, and
-with random errors in 12 and 25 % of the letters, word by word and three words at a time, that gave exactly as many
+It takes no instruction. The slots of the span are free, all others pinned, and the guard that holds a correction back
+is lifted: the user has pointed at the place. The span begins as noise: on eight sentences with ordinary misreadings,
+and with random errors in 12 and 25 % of the letters, word by word and three words at a time, that gave exactly as many
 right words as beginning with the draft, for 0.1 to 0.6 of a step more, and now and then other words for another seed.
-The model looks at the draft in its prompt all the same. So where it would leave a
-few words as they are, which are not what the user wants, the likeliest of its second choices for a single character is
-pinned and the span denoises once more around it: of 42 wrong words (errors in 12 % of the letters) it repairs 28 at
-once and leaves 5 as they are, and each of these became another word, one of them the right one.
+The model looks at the draft in its prompt all the same. So where it would leave a few words as they are, which are not
+what the user wants, the likeliest of its second choices for a single character is pinned and the span denoises once
+more around it: of 42 wrong words (errors in 12 % of the letters) it repairs 28 at once and leaves 5 as they are, and
+each of these became another word, one of them the right one.
 """
 
 from __future__ import annotations

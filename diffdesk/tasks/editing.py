@@ -1,13 +1,14 @@
 """Editing in place by a chat model: one span of a text denoises anew while all around it is pinned.
 
 The model is asked to write the text once more with one part changed. Its answer is given to it up to the span, as text
-that stands in the prompt and, the last of it, as pinned positions of the canvas. How long the new part is to be is not known beforehand, and a pinned text after it has to stand somewhere: so with an instruction the
-model first writes on freely, and where it comes back to the old text tells the length. Then the text after the part is
-pinned there, what was found is the draft, and the part denoises between the two. Without an instruction the part keeps
-its number of tokens and begins as noise. Positions of the part that end up as padding or another special token are
-empty. None of this has been tried with the weights of DiffusionGemma yet: that it comes back to the old text when asked
-to repeat it is likely; that it keeps a part fluent between pins is likely for a model that sees both sides; that it
-would leave a position in the middle empty is not, and nothing here depends on it.
+that stands in the prompt and, the last of it, as pinned positions of the canvas. How long the new part is to be is not
+known beforehand, and a pinned text after it has to stand somewhere: so with an instruction the model first writes on
+freely, and where it comes back to the old text tells the length. Then the text after the part is pinned there, what
+was found is the draft, and the part denoises between the two. Without an instruction the part keeps its number of
+tokens and begins as noise. Positions of the part that end up as padding or another special token are empty. None of
+this has been tried with the weights of DiffusionGemma yet: that it comes back to the old text when asked to repeat it
+is likely; that it keeps a part fluent between pins is likely for a model that sees both sides; that it would leave a
+position in the middle empty is not, and nothing here depends on it.
 """
 
 from __future__ import annotations
