@@ -1,26 +1,14 @@
-"""Editing in place: one span of a text denoises anew while all around it is pinned.
+"""Editing in place by a chat model: one span of a text denoises anew while all around it is pinned.
 
-The new text is the old one outside the span, to the letter, and what the model wrote inside it: it is put together from
-these two and never read back from a canvas, so nothing outside can change.
-
-A chat model (`Layout.TURNS`) is asked to write the text once more with one part changed. Its answer is given to it up
-to the span, as text that stands in the prompt and, the last of it, as pinned positions of the canvas. How long the new
-part is to be is not known beforehand, and a pinned text after it has to stand somewhere: so with an instruction the
-model first writes on freely, and where it comes back to the old text tells the length. Then the text after the part is
-pinned there, what was found is the draft, and the part denoises between the two. Without an instruction the part keeps
-its number of tokens and begins as noise. Positions of the part that end up as padding or another special token are
-empty. None of this has been tried with the weights of DiffusionGemma yet: that it comes back to the old text when asked
-to repeat it is likely; that it keeps a part fluent between pins is likely for a model that sees both sides; that it
-would leave a position in the middle empty is not, and nothing here depends on it.
-
-A model that is aligned with its draft (`Layout.ALIGNED`) takes no instruction. The slots of the span are free, all
-others pinned, and the guard that holds a correction back is lifted: the user has pointed at the place. The span begins
-as noise: measured on eight noisy sentences, word by word and three words at a time, with errors in 4, 12 and 25 % of
-the letters, that gives the same number of right words as beginning with the draft, for 0.3 of a step more, and other
-words now and then for another seed. The model looks at the draft in its prompt all the same. So where it would leave a
-few words as they are, which are not what the user wants, the likeliest of its second choices for a single character is
-pinned and the span denoises once more around it: of 42 wrong words (errors in 12 % of the letters) it repairs 28 at
-once and leaves 5 as they are, and each of these became another word, one of them the right one.
+The model is asked to write the text once more with one part changed. Its answer is given to it up to the span, as text
+that stands in the prompt and, the last of it, as pinned positions of the canvas. How long the new part is to be is not
+known beforehand, and a pinned text after it has to stand somewhere: so with an instruction the model first writes on
+freely, and where it comes back to the old text tells the length. Then the text after the part is pinned there, what
+was found is the draft, and the part denoises between the two. Without an instruction the part keeps its number of
+tokens and begins as noise. Positions of the part that end up as padding or another special token are empty. None of
+this has been tried with the weights of DiffusionGemma yet: that it comes back to the old text when asked to repeat it
+is likely; that it keeps a part fluent between pins is likely for a model that sees both sides; that it would leave a
+position in the middle empty is not, and nothing here depends on it.
 """
 
 from __future__ import annotations
@@ -34,22 +22,17 @@ from numpy.typing import NDArray
 
 from diffdesk.core.denoiser import Denoiser, Prompt, Tokenizer
 from diffdesk.core.denoising import CanvasOutcome, CanvasStart, denoise
-from diffdesk.core.errors import Cancelled, PromptError, UserError
-from diffdesk.core.events import Finished, FinishReason, Prefilled, RunEvent
-from diffdesk.core.generation import Tally
+from diffdesk.core.errors import Cancelled, PromptError
+from diffdesk.core.events import FinishReason, Prefilled, RunEvent
 from diffdesk.core.messages import Message, Role
-from diffdesk.core.profile import ModelProfile
 from diffdesk.core.requests import RunRequest
 from diffdesk.core.sampler import Draws, SamplerSettings
 from diffdesk.core.trace import CanvasClosed, Region
-from diffdesk.tasks.aligned import AlignedModel, AlignedWindow, WindowOutcome, gated_text, text_window
 from diffdesk.tasks.chat import build_prompt, fitting_canvases
 from diffdesk.tasks.correction import fitting_length
 from diffdesk.tasks.draft_pieces import split_text
-from diffdesk.tasks.guard import Guard, writes_straight
-from diffdesk.tasks.windows import cut
+from diffdesk.tasks.spans import LEFT_EMPTY, Span, SpanWork, finish
 
-LEFT_EMPTY = "The model wrote nothing in this place, so the text is as it was."
 _OPENS, _CLOSES = "⟦", "⟧"
 _PART = 3  # a piece of the span takes at most one part in so many of a canvas …
 _BEFORE = 4  # … and the pinned text before it one in so many
@@ -57,80 +40,6 @@ _AROUND = 80  # characters on either side that tell the model where the part sta
 _EXCERPT = 4  # characters a position of the canvas, on either side, where the whole text does not fit
 _ANCHOR = 6  # tokens of the text after the part by which it is found again
 _ALIKE = 0.5  # share of these that must be the same
-_FEW = 3  # words of a span that is written otherwise if the model would leave it as it is
-_EDGE = 6  # slots of an aligned canvas left free for what its end lacks
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A text, and the part of it that may change: its characters [start, end), which don't begin or end in space."""
-
-    text: str
-    start: int
-    end: int
-
-    @property
-    def part(self) -> str:
-        """The characters that may change."""
-        return self.text[self.start : self.end]
-
-    @staticmethod
-    def of(request: RunRequest) -> Span:
-        """The span of a request, white space at its ends left outside; raises `PromptError` if it can't be edited."""
-        text, span = request.messages[-1].text, request.span
-        if span is None or not 0 <= span[0] <= span[1] <= len(text):
-            raise PromptError(
-                "The selected part is not in the text",
-                "The text may have changed since the part was selected.",
-                "Select it again.",
-            )
-        part = text[span[0] : span[1]]
-        if not part.strip():
-            raise PromptError(
-                "Nothing is selected that could be rewritten",
-                "The selected part is empty or holds only white space.",
-                "Select at least one word.",
-            )
-        start = span[0] + len(part) - len(part.lstrip())
-        return Span(text, start, start + len(part.strip()))
-
-
-class _Work:
-    """One edit as it goes: pieces of the span, one after the other, and what has been written for them."""
-
-    def __init__(self, span: Span, seed: int) -> None:
-        self.tally = Tally(seed)
-        self.notes: tuple[str, ...] = ()
-        self._span = span
-        self._done = span.text[: span.start]
-
-    def text(self) -> str:
-        """What is done of the text, then the rest of the old one."""
-        raise NotImplementedError
-
-    def run(
-        self, report: Callable[[Prefilled], None], is_cancelled: Callable[[], bool]
-    ) -> Generator[RunEvent, None, FinishReason]:
-        """Work through the pieces; returns why it ended."""
-        raise NotImplementedError
-
-
-def _finish(
-    work: _Work, text: str, report: Callable[[Prefilled], None], is_cancelled: Callable[[], bool]
-) -> Iterator[RunEvent]:
-    """Run an edit to its one `Finished`: an edit is made as a whole or not at all."""
-    reason, error = FinishReason.END_TOKEN, None
-    try:
-        reason = yield from work.run(report, is_cancelled)
-    except Cancelled:
-        reason = FinishReason.CANCELLED
-    except UserError as failure:
-        reason, error = FinishReason.FAILED, failure
-    answer = work.text() if reason is FinishReason.END_TOKEN else text
-    yield Finished(reason, work.tally.stats(), answer, notes=work.notes, error=error)
-
-
-# A chat model
 
 
 def edit_in_turns(
@@ -146,7 +55,7 @@ def edit_in_turns(
     Ends in one `Finished` whose answer is the whole text: the old one where the edit was stopped or did not settle.
     """
     span = Span.of(request)
-    return _finish(_TurnsWork(denoiser, request, span, settings, seed), span.text, report, is_cancelled)
+    return finish(_TurnsWork(denoiser, request, span, settings, seed), span.text, report, is_cancelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +71,7 @@ class _Place:
     ends: bool
 
 
-class _TurnsWork(_Work):
+class _TurnsWork(SpanWork):
     """An edit by a chat model."""
 
     def __init__(
@@ -180,13 +89,13 @@ class _TurnsWork(_Work):
         self._canvases = len(self._pieces) * (2 if request.instruction.strip() else 1)
 
     def text(self) -> str:
-        """See `_Work`."""
+        """See `SpanWork`."""
         return self._done + self._span.text[self._span.start + self._left :]
 
     def run(
         self, report: Callable[[Prefilled], None], is_cancelled: Callable[[], bool]
     ) -> Generator[RunEvent, None, FinishReason]:
-        """See `_Work`."""
+        """See `SpanWork`."""
         for piece, gap in self._pieces:
             if piece.strip():
                 new = yield from self._write(piece, report, is_cancelled)
@@ -399,102 +308,3 @@ class _SpanView:
         if token not in self._silent:
             self._silent[token] = not self._tokenizer.decode([token])
         return self._silent[token]
-
-
-# A model that is aligned with its draft
-
-
-def edit_aligned(
-    denoiser: Denoiser,
-    profile: ModelProfile,
-    request: RunRequest,
-    settings: SamplerSettings,
-    seed: int,
-    is_cancelled: Callable[[], bool],
-) -> Iterator[RunEvent]:
-    """Denoise the span of the last message's text anew by an aligned model; otherwise as `edit_in_turns`."""
-    span = Span.of(request)
-    work = _AlignedWork(AlignedModel(denoiser, settings, seed), span, profile.slots, seed)
-    return _finish(work, span.text, lambda _: None, is_cancelled)
-
-
-class _AlignedWork(_Work):
-    """An edit by a model that is aligned with its draft, window by window."""
-
-    def __init__(self, model: AlignedModel, span: Span, slots: int, seed: int) -> None:
-        super().__init__(span, seed)
-        self._model = model
-        self._windows = span_windows(span, slots)
-        self._guard = Guard(0.0, straightens=writes_straight(span.text))
-        self._reached = span.start
-        self._canvas = 0  # how many were run
-
-    def text(self) -> str:
-        """See `_Work`."""
-        return self._done + self._span.text[self._reached :]
-
-    def run(
-        self, report: Callable[[Prefilled], None], is_cancelled: Callable[[], bool]
-    ) -> Generator[RunEvent, None, FinishReason]:
-        """See `_Work`."""
-        for number, (start, window) in enumerate(self._windows):
-            done = yield from self._model.run(window, is_cancelled, number, len(self._windows))
-            self._count(done)
-            new = gated_text(done, self._guard)
-            if new == window.core and self._is_short() and not done.canvas.is_cancelled:
-                yield self._closed(done, self._done)
-                other = yield from self._model.run_otherwise(done, is_cancelled, self._canvas, self._canvas + 1)
-                if other is not None:
-                    done = replace(other, prompt_tokens=0, reused_tokens=0, prefill_seconds=0.0)
-                    self._count(done)
-                    new = gated_text(done, self._guard)
-            if done.canvas.is_cancelled:
-                return FinishReason.CANCELLED
-            if window.core.strip() and not new.strip():
-                new, self.notes = window.core, (LEFT_EMPTY,)
-            self.tally.answer_tokens += len(window.core)
-            self._done += self._span.text[self._reached : start] + new
-            self._reached = start + len(window.core)
-            yield self._closed(done, self.text() if number + 1 == len(self._windows) else self._done)
-        return FinishReason.END_TOKEN
-
-    def _closed(self, done: WindowOutcome, answer: str) -> CanvasClosed:
-        """The canvas that was run last is committed."""
-        return CanvasClosed(self._canvas - 1, done.canvas.steps, done.canvas.is_settled, answer, "")
-
-    def _is_short(self) -> bool:
-        """Whether the user wants other words, not none to be wrong: a few words are selected for what they are."""
-        return len(self._windows) == 1 and len(self._span.part.split()) <= _FEW
-
-    def _count(self, done: WindowOutcome) -> None:
-        self._canvas += 1
-        self.tally.count(done.canvas)
-        self.tally.prompt_tokens += done.prompt_tokens
-        self.tally.reused_tokens += done.reused_tokens
-        self.tally.prefill_seconds += done.prefill_seconds
-
-
-def span_windows(span: Span, slots: int) -> list[tuple[int, AlignedWindow]]:
-    """Windows that hold a span, each with where the part of the span in it begins, with as much around it as fits.
-
-    What lies between two windows is white space.
-    """
-    room = slots - _EDGE
-    around = max(0, room - (span.end - span.start)) // 2
-    first = max(0, span.start - around)
-    while 0 < first < span.start and not span.text[first - 1].isspace():
-        first += 1
-    last = min(len(span.text), span.end + room)
-    while span.end < last < len(span.text) and not span.text[last - 1].isspace():
-        last -= 1
-    found: list[tuple[int, AlignedWindow]] = []
-    at = first
-    for one in cut(span.text, room, first, last):
-        start, end = max(at, span.start), min(at + len(one.text), span.end)
-        if start < end:
-            left, right = one.text[: start - at], one.text[end - at :]
-            core = one.text[start - at : end - at]
-            window = text_window(core, slots, one.before + left, right + one.after)
-            found.append((start, replace(window, is_edit=True)))
-        at += len(one.text) + len(one.separator)
-    return found

@@ -15,9 +15,10 @@ from diffdesk.core.requests import RunRequest, TaskKind
 from diffdesk.core.sampler import SamplerSettings
 from diffdesk.tasks import starter
 from diffdesk.tasks.aligned_correction import Draft, Guards, correct_aligned
+from diffdesk.tasks.aligned_editing import edit_aligned
 from diffdesk.tasks.chat import chat
 from diffdesk.tasks.correction import correct_in_turns
-from diffdesk.tasks.editing import edit_aligned, edit_in_turns
+from diffdesk.tasks.editing import edit_in_turns
 from diffdesk.tasks.readable_images import with_readable_images
 from diffdesk.tasks.rewriting import rewrite
 

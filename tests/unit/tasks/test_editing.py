@@ -23,8 +23,9 @@ from diffdesk.core.trace import CanvasClosed, CanvasFold, CanvasOpened, Region, 
 from diffdesk.models.profile import read_profile
 from diffdesk.paths import starter_dir
 from diffdesk.tasks import starter
-from diffdesk.tasks.editing import Span, span_windows
+from diffdesk.tasks.aligned_editing import span_windows
 from diffdesk.tasks.runner import run_task
+from diffdesk.tasks.spans import Span
 from tests.unit.backends import tiny
 from tests.unit.core.table_model import TableDenoiser
 from tests.unit.tasks.scripted import ScriptedDenoiser, keep
