@@ -206,7 +206,9 @@ def _tell(job: _Job, outcome: _Outcome, seconds: float, *, is_json: bool) -> int
     results = outcome.results
     failed = [(job.place(one.index), one.error) for one in results if one.error is not None]
     if job.out is None and not is_json:
-        sys.stdout.write(table_text(job.table, job.added(results))[0])
+        # As bytes: the lines keep the ends that they came with.
+        sys.stdout.buffer.write(table_text(job.table, job.added(results))[0].encode())
+        sys.stdout.buffer.flush()
     for (column, row), error in failed[:_SHOWN_ERRORS]:
         print(f"Row {row}, {column}: {error.title}. {error.text}", file=sys.stderr)
     if len(failed) > _SHOWN_ERRORS:

@@ -146,6 +146,8 @@ def table_text(table: Table, added: Sequence[AddedColumn]) -> tuple[str, tuple[s
 def check_target(table: Table, target: Path) -> None:
     """Raise `TableError` if the table may not be written there."""
     source = table.source
+    if target.is_dir():
+        raise TableError("This is no file", f"{target} is a folder.", "Name a file in it.")
     if source is not None and target.exists() and source.exists() and target.samefile(source):
         raise TableError(
             "The file itself is never overwritten", f"{target} is what the table was read from.", "Choose another name."

@@ -19,10 +19,6 @@ from typing import IO
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from openpyxl import load_workbook
-from openpyxl.utils import get_column_letter
-from openpyxl.utils.escape import unescape
-
 from diffdesk.core.errors import TableError
 from diffdesk.documents.table import is_header, unique_names
 
@@ -35,6 +31,7 @@ _CONTAINER = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # of old Excel files, and of e
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _ROW = re.compile(rb"<((?:[\w.-]+:)?)row\b([^<>]*?)(/?)>")
 _NUMBER = re.compile(rb'\br="(\d+)"')
 _SPANS = re.compile(rb'\s+spans="[^"]*"')
@@ -143,7 +140,7 @@ def _with_rows(rest: bytes, missing: Sequence[int], texts: dict[int, tuple[str, 
 def _widened(match: re.Match[bytes], columns: int, last_row: int) -> bytes:
     opening, left, top, _, bottom, closing = match.groups()
     below = max(int(bottom or top), last_row)
-    return b"%s%s%s:%s%d%s" % (opening, left, top, get_column_letter(columns).encode(), below, closing)
+    return b"%s%s%s:%s%d%s" % (opening, left, top, _column_letters(columns).encode(), below, closing)
 
 
 def _new_row(prefix: bytes, number: int, row: Sequence[str], width: int) -> bytes:
@@ -156,13 +153,22 @@ def _cell_tags(prefix: bytes, number: int, row: Sequence[str], width: int, style
     tags: list[bytes] = []
     for at, cell in enumerate(row):
         if cell:
-            place = f"{get_column_letter(width + at + 1)}{number}".encode()
+            place = f"{_column_letters(width + at + 1)}{number}".encode()
             text = b'<%st xml:space="preserve">%s</%st>' % (prefix, _escaped(cell), prefix)
             tags.append(
                 b'<%sc r="%s"%s t="inlineStr"><%sis>%s</%sis></%sc>'
                 % (prefix, place, look, prefix, text, prefix, prefix)
             )
     return b"".join(tags)
+
+
+def _column_letters(number: int) -> str:
+    """The name of a column from its number from 1: A … Z, AA …"""
+    letters = ""
+    while number:
+        number, at = divmod(number - 1, 26)
+        letters = chr(ord("A") + at) + letters
+    return letters
 
 
 def _escaped(text: str) -> bytes:
@@ -180,6 +186,8 @@ def _trimmed(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 def _cells(data: bytes, sheet: str) -> Iterator[tuple[str, ...]]:
     """The rows of a sheet as texts, from its first row on."""
+    from openpyxl import load_workbook  # a fifth of a second that only workbooks need
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of parts of the file that openpyxl knows nothing of
@@ -204,7 +212,11 @@ def _text(value: object) -> str:
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, datetime):
         return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
-    return value.isoformat() if isinstance(value, date | time) else unescape(str(value))
+    return value.isoformat() if isinstance(value, date | time) else _unescaped(str(value))
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda one: chr(int(one[1], 16)), text)
 
 
 def _sheets(data: bytes, wanted: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffdesk.core.errors import TableError
-from diffdesk.documents.delimited import Dialect, find_dialect, harmless, records
+from diffdesk.documents.delimited import Dialect, find_dialect, harmless, records, with_columns
 from diffdesk.documents.tables import (
     AddedColumn,
     Table,
@@ -173,6 +173,28 @@ def test_what_a_csv_writer_writes_is_read_as_it_was_meant(
     found = records(stream.getvalue(), Dialect(delimiter, line_end))
     expected = [[cell.encode("utf-8", "replace").decode() if cell.isascii() else cell for cell in row] for row in rows]
     assert [list(one.fields) for one in found if one.start < one.end] == expected
+
+
+cells_without_returns = st.text(alphabet=st.characters(exclude_characters="\r", codec="utf-8"), max_size=8)
+
+
+@given(
+    # Python's writer leaves a carriage return bare that its reader takes for the end of a line.
+    st.lists(st.tuples(st.lists(cells_without_returns, min_size=2, max_size=4), st.text(max_size=8)), min_size=1),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+def test_a_csv_reader_finds_added_cells_after_all_others(
+    rows: list[tuple[list[str], str]], delimiter: str, line_end: str, is_quoted: bool
+) -> None:
+    stream = io.StringIO()
+    csv.writer(stream, delimiter=delimiter, lineterminator=line_end).writerows(cells for cells, _ in rows)
+    width = max(len(cells) for cells, _ in rows)
+    new = [value for _, value in rows]
+    text = with_columns(stream.getvalue(), Dialect(delimiter, line_end, is_quoted), width, None, [new, new])
+    found = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    assert found == [[*cells, *[""] * (width - len(cells)), value, value] for cells, value in rows]
 
 
 @given(st.text(alphabet=st.sampled_from('a",;\t|\r\n é\x00='), max_size=60))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import date, datetime, time
 from pathlib import Path
@@ -127,13 +128,13 @@ def test_values_read_as_people_write_them(tmp_path: Path) -> None:
 
 
 def with_part(path: Path, target: Path, name: str, change: bytes, to: bytes) -> Path:
-    """A copy of a workbook in which a part has other bytes."""
+    """A copy of a workbook in which a part has other bytes where the pattern `change` matches."""
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(target, "w") as new:
         for entry in old.infolist():
             content = old.read(entry)
             if entry.filename == name:
-                assert change in content
-                content = content.replace(change, to)
+                content, changes = re.subn(change, to, content)
+                assert changes == 1
             new.writestr(entry, content)
     return target
 
@@ -150,7 +151,9 @@ def test_sheets_with_a_namespace_prefix_without_row_numbers_and_with_empty_row_t
         b'<sheetData><row><c t="inlineStr"><is><t>name</t></is></c></row><row spans="1:1" ht="20"/>'
         b'<row><c t="inlineStr"><is><t>two</t></is></c></row>'
     )
-    strange = with_part(tmp_path / "plain.xlsx", tmp_path / "strange.xlsx", "xl/worksheets/sheet1.xml", inside, other)
+    strange = with_part(
+        tmp_path / "plain.xlsx", tmp_path / "strange.xlsx", "xl/worksheets/sheet1.xml", re.escape(inside), other
+    )
     table = read_table(strange, has_header=True)
     assert table.rows == (("",), ("two",))
     write_table(table, [AddedColumn("new", ["x", "y"])], tmp_path / "out.xlsx")
@@ -165,6 +168,24 @@ def test_sheets_with_a_namespace_prefix_without_row_numbers_and_with_empty_row_t
             new.writestr(entry, content)
     write_table(read_table(prefixed, has_header=True), [AddedColumn("new", ["x", "y"])], tmp_path / "more.xlsx")
     assert [row[1].value for row in sheet_of(openpyxl.load_workbook(tmp_path / "more.xlsx"))] == ["new", "x", "y"]
+
+
+def test_a_formula_is_shown_as_the_value_that_it_had_and_stays_a_formula(path: Path) -> None:
+    part = "xl/worksheets/sheet1.xml"
+    counted = with_part(path, path.with_name("counted.xlsx"), part, rb"(?<=</f>)<v ?/?>(?:</v>)?", b"<v>5</v>")
+    table = read_table(counted)
+    assert table.column("amount") == ("2.5", "5", "", "TRUE")
+    write_table(table, [AddedColumn("new", list("abcd"))], path.with_name("out.xlsx"))
+    assert sheet_of(openpyxl.load_workbook(path.with_name("out.xlsx")))["C3"].value == "=C2*2"
+
+
+def test_columns_beyond_the_alphabet_have_names_of_two_letters(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet_of(book).append([f"c{number}" for number in range(26)])
+    sheet_of(book).append(["x"] * 26)
+    book.save(tmp_path / "in.xlsx")
+    write_table(read_table(tmp_path / "in.xlsx", has_header=True), [AddedColumn("new", ["y"])], tmp_path / "out.xlsx")
+    assert sheet_of(openpyxl.load_workbook(tmp_path / "out.xlsx"))["AA2"].value == "y"
 
 
 def test_macros_are_kept(path: Path) -> None:
