@@ -54,4 +54,10 @@ KEYS: tuple[Key, ...] = (
     Key("zoom_reset", ("Ctrl+0",), "Usual text size", "Window"),
     Key("keys", ("F1",), "These keys", "Window"),
     Key("quit", ("Ctrl+Q",), "Close the window", "Window"),
+    Key("", ("J", "K"), "Next and previous row to review", "Rewriter"),
+    Key("", ("A", "R"), "Accept or reject, and go on", "Rewriter"),
+    Key("", ("E",), "Edit the result", "Rewriter"),
+    Key("", ("U",), "Undo, without end", "Rewriter"),
+    Key("", ("Ctrl+R",), "Rewrite again, with a note", "Rewriter"),
+    Key("", ("Ctrl+V",), "Paste lines, where there is no table", "Rewriter"),
 )

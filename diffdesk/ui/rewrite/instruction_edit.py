@@ -53,7 +53,7 @@ class InstructionEdit(QPlainTextEdit):
 
     def fit(self, lines: int, font: QFont, padding: int) -> None:
         """As high as `lines` lines of `font` with `padding` above and below them in all."""
-        around = 2 * round(self.document().documentMargin()) + 4
+        around = 2 * round(self.document().documentMargin()) + 4 * lines
         self.setFixedHeight(lines * QFontMetrics(font).lineSpacing() + around + padding)
 
     def sizeHint(self) -> QSize:

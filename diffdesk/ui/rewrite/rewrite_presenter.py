@@ -164,7 +164,9 @@ class RewritePresenter(QObject):
         self._choice += 1
 
     def _show(self, opened: Opened) -> None:
-        state = SheetState(opened.sheet, opened.rows)
+        state, before = SheetState(opened.sheet, opened.rows), self.work.state
+        if before is not None:
+            state.follow(before)
         self._view.show_sheet(self._sheet_view(state), state.row_views())
         self.work.open(state)
 

@@ -322,9 +322,11 @@ class RewriteView(QFrame):
         self._fit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Ctrl+V brings lines in while there is no table."""
+        """Ctrl+V brings lines in while there is no table; the letters work from every button, not only in the table."""
         if event.matches(QKeySequence.StandardKey.Paste) and self._sheet is None:
             self.paste()
+        elif self._sheet is not None and not event.modifiers() and event.text().isalpha():
+            event.setAccepted(self.table.press(event.key()))
         else:
             super().keyPressEvent(event)
 

@@ -85,7 +85,7 @@ class RewriteWork(QObject):
     def open(self, state: SheetState) -> None:
         """Work on this sheet from now on."""
         self._state = state
-        self._view.set_undoable(False)
+        self._view.set_undoable(state.is_undoable)
         self._show_status()
 
     def leave(self) -> None:

@@ -80,6 +80,7 @@ class RowModel(QAbstractTableModel):
             if place is not None:
                 self._rows[place] = row
                 self._pieces.pop(place, None)
+                self._live.pop(row.key, None)
                 places.append(place)
         if places:  # one signal for all: whoever listens looks at what is on the screen
             self.dataChanged.emit(self.index(min(places), 0), self.index(max(places), RESULT))

@@ -289,14 +289,15 @@ class RowTable(QTableView):
             self.redo_requested.emit(self.selected_keys())
         elif event.modifiers() not in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier):
             super().keyPressEvent(event)
-        elif self._on_letter(event.key()):
-            pass
+        elif self.press(event.key()):
+            event.accept()
         elif event.text().isprintable() and event.text() and event.key() != Qt.Key.Key_Space:
             event.ignore()  # Qt would search the rows for that letter
         else:
             super().keyPressEvent(event)
 
-    def _on_letter(self, key: int) -> bool:
+    def press(self, key: int) -> bool:
+        """Do what a key stands for, without a modifier; False if it is none of ours."""
         if key == Qt.Key.Key_J:
             self.go_to_review(1)
         elif key == Qt.Key.Key_K:

@@ -70,9 +70,10 @@ class SheetState:
         return SheetView(sheet.id, sheet.name, sheet.columns, sheet.chosen, sheet.instruction, sheet.preset, has_header)
 
     def row_views(self, keys: Iterable[Key] | None = None) -> list[RowView]:
-        """Rows as they are shown, all of them by default."""
+        """Rows as they are shown, all of them by default; those of columns that are not chosen are passed over."""
         has_names = len(self.sheet.chosen) > 1
-        return [self._row_view(self.rows[key], has_names) for key in (self.rows if keys is None else keys)]
+        shown = self.rows if keys is None else [key for key in keys if key in self.rows]
+        return [self._row_view(self.rows[key], has_names) for key in shown]
 
     def status(self, *, is_running: bool, is_pausing: bool) -> RewriteStatus:
         """How far the work is."""
@@ -86,6 +87,10 @@ class SheetState:
         else:
             work = Work.RETRY if failed else Work.NOTHING
         return RewriteStatus(len(self.rows) - waiting, len(self.rows), counts[RowState.DONE], failed, work)
+
+    def follow(self, before: SheetState) -> None:
+        """Take over the decisions on the same sheet before other columns were chosen, to be taken back one by one."""
+        self._steps = before._steps
 
     # --- what the model gives -------------------------------------------------------------------------
 

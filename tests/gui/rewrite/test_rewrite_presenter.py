@@ -166,9 +166,15 @@ def test_columns_are_added_and_taken_away_without_losing_what_was_done(desk: Des
     qtbot.waitUntil(lambda: len(desk.state.rows) == 4, timeout=30_000)
     assert desk.state.rows[0, 1].answer == "by hand"
     assert [desk.view.rows.row(place).column for place in range(2)] == ["text", "place"]
+    desk.view.edited.emit((0, 2), "a place by hand")
     desk.view.columns_chosen.emit((1,))
     qtbot.waitUntil(lambda: len(desk.state.rows) == 2, timeout=30_000)
     assert desk.state.rows[0, 1].answer == "by hand"
+    desk.view.undo_requested.emit()  # of a column that isn't shown any more
+    assert desk.state.rows[0, 1].answer == "by hand"
+    desk.view.undo_requested.emit()
+    assert desk.state.rows[0, 1].answer == ""
+    assert not desk.view.detail.undo_button.isEnabled()
 
 
 def test_a_first_row_that_was_taken_for_names_becomes_a_row(desk: Desk, qtbot: QtBot, table: Path) -> None:

@@ -91,6 +91,18 @@ def test_a_and_r_decide_on_the_row_and_go_on(view: RewriteView) -> None:
     assert accepted[-1] == ([(0, 1), (1, 1), (2, 1)],)
 
 
+def test_the_letters_work_from_a_button_too_and_not_from_a_field(view: RewriteView) -> None:
+    accepted = collect(view.accepted)
+    fill(view, rows(REVIEW, REVIEW))
+    view.bar.export_button.setFocus()
+    QTest.keyClick(view.bar.export_button, Qt.Key.Key_J)
+    QTest.keyClick(view.bar.export_button, Qt.Key.Key_A)
+    assert accepted == [([(1, 1)],)]
+    view.bar.instruction.setFocus()
+    QTest.keyClick(view.bar.instruction, Qt.Key.Key_A)
+    assert len(accepted) == 1
+
+
 def test_a_decided_row_leaves_the_list_of_those_to_review_and_the_next_takes_its_place(view: RewriteView) -> None:
     view.accepted.connect(lambda keys: view.update_rows([replace(row(key[0]), sign=ACCEPTED) for key in keys]))
     fill(view, rows(REVIEW, ACCEPTED, REVIEW, REVIEW))
