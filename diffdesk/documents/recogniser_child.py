@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import base64
 import faulthandler
-import importlib
 import os
 import queue
 import re
@@ -120,13 +119,14 @@ def _versions(request: Frame) -> Frame:
 def _pdf_pages() -> ModuleType:
     """Loaded only where it is needed, with PDFium in it."""
     try:
-        return importlib.import_module("diffdesk.documents.pdf_pages")
+        from diffdesk.documents import pdf_pages
     except (ImportError, OSError) as error:
         raise RecogniserError(
             "PDFs can't be opened",
             f"A package that draws them is missing: {error}.",
             "Install it with: pip install pypdfium2",
         ) from error
+    return pdf_pages
 
 
 def _path(request: Frame) -> Path:

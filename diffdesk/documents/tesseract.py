@@ -36,10 +36,12 @@ _MOST_SIDE = 16_000  # Tesseract itself takes 32,767
 _COLUMNS = 12
 _WORD = 5  # the level of a row
 _SURE = 0.75  # below it, the page may lie on its side: its way up is asked for
-_SIDEWAYS_ALLOWANCE = 0.8  # what a page may lose by being read upright; sideways its lines stand on end
+_ALLOWANCE = 0.8  # what a page may lose by being read level and upright: then its lines and columns are right
 _OLDEST = 4  # has the network for lines and the option --psm
 # Its boxes end with the ink. Those of the own recogniser, which a model's pictures of lines are cut by, reach beyond.
 _MARGIN = 0.15
+_LEAST_SLANT = math.radians(0.5)  # from which on a page is turned level and read again
+_WHITE = 255
 _LEAST_WORDS, _LEAST_LINES = 4, 4  # that tell a slant
 
 
@@ -137,6 +139,18 @@ class Tesseract:
         self._is_closed = True
 
     def _best(self, image: Image.Image, folder: Path, is_cancelled: Callable[[], bool]) -> RecognisedPage:
+        upright = self._upright(image, folder, is_cancelled)
+        slant = slant_of(upright.lines)
+        if abs(slant) < _LEAST_SLANT:
+            return upright
+        # Measured: of a page that rises by 3 degrees it reads a third of the lines, of the same page made level all.
+        seen = turned_clockwise(image, upright.turned)
+        level = seen.rotate(math.degrees(slant), Image.Resampling.BICUBIC, expand=True, fillcolor=_WHITE)
+        lines = self._lines(level, folder, is_cancelled)
+        again = replace(upright, lines=tuple(_put_back(line, slant, level.size, seen.size) for line in lines))
+        return again if _quality(again) > _ALLOWANCE * _quality(upright) else upright
+
+    def _upright(self, image: Image.Image, folder: Path, is_cancelled: Callable[[], bool]) -> RecognisedPage:
         first = self._read(image, 0, folder, is_cancelled)
         is_sideways = _is_sideways(first)
         if first.confidence >= _SURE and not is_sideways:
@@ -145,19 +159,23 @@ class Tesseract:
         if not turn:
             return first
         second = self._read(image, turn, folder, is_cancelled)
-        return second if _quality(second) > (_SIDEWAYS_ALLOWANCE if is_sideways else 1) * _quality(first) else first
+        return second if _quality(second) > (_ALLOWANCE if is_sideways else 1) * _quality(first) else first
 
     def _read(self, image: Image.Image, turned: int, folder: Path, is_cancelled: Callable[[], bool]) -> RecognisedPage:
-        picture = folder / "page.pgm"
         seen = turned_clockwise(image, turned)
+        lines = self._lines(seen, folder, is_cancelled)
+        slant = slant_of(lines)
+        return RecognisedPage(*seen.size, tuple(replace(line, slant=slant) for line in lines), turned)
+
+    def _lines(self, seen: Image.Image, folder: Path, is_cancelled: Callable[[], bool]) -> tuple[RecognisedLine, ...]:
+        picture = folder / "page.pgm"
         seen.save(picture)
         options = ("-l", self._language, "--psm", "3", "tsv")
         table = self._run([str(picture), "stdout", *options], is_cancelled)
         try:
-            lines = lines_of_table(table, seen.size)
+            return lines_of_table(table, seen.size)
         except ValueError as error:
             raise _broken(f"its table can't be understood: {error}") from error
-        return RecognisedPage(seen.width, seen.height, lines, turned)
 
     def _turn(self, image: Image.Image, folder: Path, is_cancelled: Callable[[], bool]) -> int:
         """How far the page has to be turned clockwise, as far as Tesseract can tell."""
@@ -203,8 +221,7 @@ def lines_of_table(table: str, size: tuple[int, int]) -> tuple[RecognisedLine, .
     for block, (_, paragraph) in enumerate(groupby(words, key=lambda row: row[1:4])):
         for _, line in groupby(paragraph, key=lambda row: row[4]):
             lines.append(_line([_word(row) for row in line], block, size))
-    slant = _slant(lines)
-    return tuple(replace(line, slant=slant) for line in lines)
+    return tuple(lines)
 
 
 def _word(row: Sequence[str]) -> RecognisedWord:
@@ -227,7 +244,27 @@ def _line(words: Sequence[RecognisedWord], block: int, size: tuple[int, int]) ->
     return RecognisedLine(" ".join(word.text for word in words), box, sure, tuple(words), block)
 
 
-def _slant(lines: Sequence[RecognisedLine]) -> float:
+def _put_back(line: RecognisedLine, slant: float, level: tuple[int, int], size: tuple[int, int]) -> RecognisedLine:
+    """A line of a page that was turned level about its middle, as it stands on the page itself."""
+    sine, cosine = math.sin(slant), math.cos(slant)
+
+    def around(box: Box) -> Box:
+        left, top, right, bottom = box
+        corners = [(x - level[0] / 2, y - level[1] / 2) for x in (left, right) for y in (top, bottom)]
+        across = [x * cosine - y * sine + size[0] / 2 for x, y in corners]
+        down = [x * sine + y * cosine + size[1] / 2 for x, y in corners]
+        return (
+            min(max(math.floor(min(across)), 0), size[0]),
+            min(max(math.floor(min(down)), 0), size[1]),
+            max(min(math.ceil(max(across)), size[0]), 0),
+            max(min(math.ceil(max(down)), size[1]), 0),
+        )
+
+    words = tuple(replace(word, box=around(word.box)) for word in line.words)
+    return replace(line, box=around(line.box), words=words, slant=slant)
+
+
+def slant_of(lines: Sequence[RecognisedLine]) -> float:
     """How far the lines of a page sink to the right, in radians: the median over those of several words.
 
     Of one line it can't be told, for words with and without long letters stand at different heights.

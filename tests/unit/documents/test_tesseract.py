@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import stat
 import sys
@@ -121,6 +122,25 @@ def test_a_page_on_its_head_or_side_is_turned(
     found = tesseract.recognise(tmp_path / "turned.png")
     assert (found.text, found.turned) == ("\n".join(LEFT_COLUMN), turned)
     assert (found.width, found.height) == (520, 320)
+
+
+@needs_tesseract
+@pytest.mark.parametrize("degrees", [3, -3])
+def test_a_page_that_lies_askew_is_read_level_and_its_boxes_lie_on_the_page_itself(
+    tesseract: Tesseract, tmp_path: Path, degrees: int
+) -> None:
+    two_columns().save(tmp_path / "straight.png")
+    two_columns().rotate(degrees, Image.Resampling.BICUBIC, fillcolor="white").save(tmp_path / "askew.png")
+    straight, askew = (tesseract.recognise(tmp_path / name) for name in ("straight.png", "askew.png"))
+    assert (askew.text, askew.width, askew.height) == (straight.text, 900, 420)
+    turn = math.radians(-degrees)
+    for line, other in zip(straight.lines, askew.lines, strict=True):
+        assert other.slant == pytest.approx(turn, abs=0.01)
+        for word, same in zip(line.words, other.words, strict=True):
+            x, y = (word.box[0] + word.box[2]) / 2 - 450, (word.box[1] + word.box[3]) / 2 - 210
+            there = (same.box[0] + same.box[2]) / 2 - 450, (same.box[1] + same.box[3]) / 2 - 210
+            assert there[0] == pytest.approx(x * math.cos(turn) - y * math.sin(turn), abs=6)
+            assert there[1] == pytest.approx(x * math.sin(turn) + y * math.cos(turn), abs=6)
 
 
 @needs_tesseract
