@@ -21,7 +21,7 @@ UNSETTLED = "One canvas or more didn't settle: read the answer with care."
 NO_CHANGES = "Nothing to correct was found."
 STOPPED = "Stopped. Words that had not settled are left out."
 HELD = (
-    "Lines of which too much would have changed are left as they were read; put the image on the desk to decide on them."
+    "Lines of which too much would have changed are left as they were read; put the image on the desk to decide them."
 )
 STOPPED_CORRECTION = "Stopped. What had not been reached is as it was."
 
