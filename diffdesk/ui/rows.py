@@ -20,6 +20,9 @@ ROOM_USED_UP = "The room for the answer is used up. Give it more canvases and tr
 UNSETTLED = "One canvas or more didn't settle: read the answer with care."
 NO_CHANGES = "Nothing to correct was found."
 STOPPED = "Stopped. Words that had not settled are left out."
+HELD = (
+    "Lines of which too much would have changed are left as they were read; put the image on the desk to decide them."
+)
 STOPPED_CORRECTION = "Stopped. What had not been reached is as it was."
 
 
@@ -121,6 +124,9 @@ def stored_state(finished: Finished) -> MessageState:
 def closing_note(finished: Finished, kind: TaskKind, draft: str, note: str) -> str:
     """The program's own words below an answer: what was given, and what the end of the run means."""
     notes = [note, *finished.notes]
+    is_held = any(one.is_held for one in finished.proposals)
+    if is_held and not finished.notes:
+        notes.append(HELD)
     if finished.reason is FinishReason.CANCELLED:
         notes.append(STOPPED if kind is TaskKind.CHAT else STOPPED_CORRECTION)
     elif finished.reason is FinishReason.NOT_SETTLED:
@@ -129,6 +135,6 @@ def closing_note(finished: Finished, kind: TaskKind, draft: str, note: str) -> s
         notes.append(ROOM_USED_UP)
     elif finished.stats.unsettled_canvases:
         notes.append(UNSETTLED)
-    elif kind is TaskKind.CORRECT and finished.answer == draft and finished.stats.steps:
+    elif kind is TaskKind.CORRECT and finished.answer == draft and finished.stats.steps and not is_held:
         notes.append(NO_CHANGES)
     return " ".join(one for one in notes if one)

@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from PySide6.QtCore import SLOT, QBuffer, QByteArray, QIODevice, QObject, QTimer, QUrl, Signal, Slot
 from PySide6.QtDBus import QDBusConnection, QDBusMessage, QDBusPendingCallWatcher
@@ -55,7 +56,8 @@ class Screenshot(QObject):
         sender = bus.baseService().removeprefix(":").replace(".", "_")
         answer = f"{_PATH}/request/{sender}/{token}"
         # Listened for before it is asked for: the answer may be quicker than the reply to the call.
-        if not bus.connect(_SERVICE, answer, _REQUEST, "Response", self, SLOT("_on_response(QDBusMessage)").encode()):
+        slot = cast("bytes", SLOT("_on_response(uint,QVariantMap)"))  # PySide takes a string, and declares bytes
+        if not bus.connect(_SERVICE, answer, _REQUEST, "Response", self, slot):
             return False
         call = QDBusMessage.createMethodCall(_SERVICE, _PATH, _SCREENSHOT, "Screenshot")
         call.setArguments(["", {"handle_token": token, "interactive": True}])
@@ -67,11 +69,12 @@ class Screenshot(QObject):
         if watcher.isError():
             self._without_portal()
 
-    @Slot("QDBusMessage")
-    def _on_response(self, message: QDBusMessage) -> None:
-        code, results = (*message.arguments(), 1, {})[:2]
-        if code == 0 and isinstance(results, dict) and results.get("uri"):
-            self.taken.emit(Path(QUrl(str(results["uri"])).toLocalFile()))
+    @Slot("uint", "QVariantMap")
+    def _on_response(self, code: int, results: dict[str, object]) -> None:
+        """The desktop's answer: 0 where there is a picture, otherwise the user thought better of it."""
+        uri = results.get("uri")
+        if code == 0 and uri:
+            self.taken.emit(Path(QUrl(str(uri)).toLocalFile()))
 
     def _take_screen(self) -> None:
         picture = self._window.screen().grabWindow(0)

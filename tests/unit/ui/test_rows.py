@@ -9,6 +9,7 @@ import pytest
 from diffdesk.core.errors import EngineError, PromptError
 from diffdesk.core.events import AnswerState, Finished, FinishReason, RunStats
 from diffdesk.core.messages import MessageState, Role
+from diffdesk.core.proposals import Proposal
 from diffdesk.core.requests import TaskKind
 from diffdesk.services.export import as_markdown
 from diffdesk.store import Store
@@ -99,3 +100,9 @@ def test_an_export_has_everyone_s_words(tmp_path: Path) -> None:
         store.add_message(conversation, Role.ASSISTANT, "**Rayleigh**", parent_id=asked.id)
         text = as_markdown("Skies", store.branch(conversation))
     assert text == "# Skies\n\n## You\n\nWhy blue?\n\n## DiffusionGemma\n\n**Rayleigh**\n"
+
+
+def test_lines_that_were_left_as_they_were_read_are_told_of() -> None:
+    held = Proposal(0, 3, "x", 0.9, is_made=False, is_held=True)
+    finished = Finished(FinishReason.END_TOKEN, RunStats(steps=4), "as read", proposals=(held,))
+    assert rows.closing_note(finished, TaskKind.CORRECT, "as read", "") == rows.HELD
