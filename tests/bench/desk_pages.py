@@ -30,13 +30,13 @@ from pathlib import Path
 import psutil
 from PIL import Image, ImageDraw, ImageFont
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from diffdesk.store import DeskState, Store
 from tests.unit.documents.exports.pdfs import pdfium_text
 
-WIDTH, HEIGHT, DPI = 1240, 1754, 150  # A4
+ROOT = Path(__file__).parents[2]
+WIDTH, HEIGHT, DPI = 874, 1240, 150  # A5
 PATIENCE_SECONDS = 3600.0
 _KINDS = {"engine.process": "engine", "recogniser_child": "recogniser", "pdf_child": "export"}
 _NUMBER = re.compile(r"Page\s*(\d+)\b")
@@ -55,9 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pages", type=int, default=300)
     parser.add_argument("--out", type=Path)
-    parser.add_argument(
-        "--folder", type=Path, help="an empty one, in which everything is left (default: one of its own)"
-    )
+    parser.add_argument("--folder", type=Path, help="where everything is left (default: nowhere)")
     pages, out = (arguments := parser.parse_args()).pages, arguments.out
     with tempfile.TemporaryDirectory(prefix="desk-pages-") as own:
         figures = measure(pages, arguments.folder or Path(own))
@@ -78,22 +76,22 @@ def page_lines(number: int) -> list[str]:
         words += (" ".join(parts) + chance.choice(_JOIN)).split()
     lines = [""]
     for word in words:
-        if len(lines[-1]) + len(word) > 52:
+        if len(lines[-1]) + len(word) > 46:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
-    return [f"Page {number}", *(line[0].upper() + line[1:] for line in lines[:11])]
+    return [f"Page {number}", lines[0].capitalize(), *lines[1:11]]
 
 
 def make_pdf(path: Path, pages: int) -> None:
     """A PDF of pictures of printed pages."""
-    font = ImageFont.truetype("DejaVuSerif.ttf", 32)
+    font = ImageFont.truetype("DejaVuSerif.ttf", 26)
 
     def drawn() -> Iterator[Image.Image]:
         for number in range(1, pages + 1):
             image = Image.new("L", (WIDTH, HEIGHT), 252)
             pen = ImageDraw.Draw(image)
             for row, line in enumerate(page_lines(number)):
-                pen.text((120, 160 + 60 * row), line, fill=24, font=font)
+                pen.text((70, 120 + 52 * row), line, fill=24, font=font)
             yield image
 
     images = drawn()

@@ -14,6 +14,7 @@ searchable PDF, and the program ends. Prints a line of JSON for each thing of no
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import time
@@ -169,6 +170,7 @@ def main() -> None:
     program.window.resize(1280, 860)
     program.window.show()
     program.controller.closed.connect(application.quit)
+    gc.freeze()  # as the program does at its start
     program.controller.start()
     User(program, Path(sys.argv[2]), Path(sys.argv[3]))
     application.exec()
