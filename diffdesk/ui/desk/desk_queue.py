@@ -7,17 +7,12 @@ still waiting. A page's error stays with the page; an engine that can't run at a
 from __future__ import annotations
 
 import logging
-import threading
-import traceback
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from diffdesk.core.errors import Cancelled, EngineError, StoreError, UserError
+from diffdesk.core.errors import EngineError, StoreError, UserError
 from diffdesk.core.events import AnswerState, Finished, FinishReason, RunStats
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.documents.page_images import PageImages
@@ -26,48 +21,14 @@ from diffdesk.services import desk_work
 from diffdesk.services.review import Review
 from diffdesk.store import DeskContent, DeskRow, DeskState, Store
 from diffdesk.ui.desk.desk_views import PageState
+from diffdesk.ui.desk.page_work import BUG, Correcting, Reading, safe, safe_with
 from diffdesk.ui.lanes import Lanes
 from diffdesk.ui.views import ModelState, ModelView
 from diffdesk.workers.engine_lane import LiveView
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 _READ_AHEAD = 1  # pages that are read and wait for the engine
 _SMOOTHING = 0.3  # of the seconds that a page takes
-_BUG = ("The page could not be corrected", "Something went wrong in the program.", "Try the page again.")
-
-
-@dataclass(slots=True)
-class _Work:
-    """A page at work."""
-
-    row: DeskRow
-    stop: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(slots=True)
-class _Correcting:
-    """A page that the engine has, or will have as soon as its image is there.
-
-    Attributes:
-        content: what was read; None until it is there.
-        image: the page's image file.
-        held: keeps that file in its place.
-        is_prepared: the engine can be asked.
-        is_done: what came of it is on its way to the store.
-        run: its number at the engine; None while the engine doesn't have it.
-        tries: how often the engine was asked.
-    """
-
-    row: DeskRow
-    stop: threading.Event = field(default_factory=threading.Event)
-    content: DeskContent | None = None
-    image: Path | None = None
-    held: ExitStack = field(default_factory=ExitStack)
-    is_prepared: bool = False
-    is_done: bool = False
-    run: int | None = None
-    tries: int = 0
 
 
 class DeskQueue(QObject):
@@ -97,8 +58,8 @@ class DeskQueue(QObject):
         self.recogniser = recogniser
         self.parameters = GenerationParameters()
         self._rows: dict[int, DeskRow] = {}
-        self._reading: _Work | None = None
-        self._correcting: _Correcting | None = None
+        self._reading: Reading | None = None
+        self._correcting: Correcting | None = None
         self._is_paused = False
         self._lacks_model = False  # paused since there was no model to be had
         self._is_closed = False
@@ -209,7 +170,7 @@ class DeskQueue(QObject):
         unread = self._waiting(is_read=False)
         if not unread or len(self._waiting(is_read=True)) > _READ_AHEAD:
             return
-        work = self._reading = _Work(unread[0])
+        work = self._reading = Reading(unread[0])
         source = desk_work.source_of(work.row)
         recogniser = self.recogniser
 
@@ -221,10 +182,10 @@ class DeskQueue(QObject):
 
         self.row_changed.emit(work.row, PageState.READING)
         self._pool.submit(
-            _safe(read), lambda reading: self._on_read(work, reading), lambda error: self._on_unread(work, error)
+            safe(read), lambda reading: self._on_read(work, reading), lambda error: self._on_unread(work, error)
         )
 
-    def _on_read(self, work: _Work, reading: desk_work.PageReading) -> None:
+    def _on_read(self, work: Reading, reading: desk_work.PageReading) -> None:
         if work.stop.is_set():
             return
         page = work.row.id
@@ -240,7 +201,7 @@ class DeskQueue(QObject):
 
         self._store.submit(keep, done, lambda error: self._on_unread(work, error))
 
-    def _on_unread(self, work: _Work, error: UserError) -> None:
+    def _on_unread(self, work: Reading, error: UserError) -> None:
         if not work.stop.is_set():
             self._fail(work, error)
 
@@ -248,7 +209,7 @@ class DeskQueue(QObject):
         read = self._waiting(is_read=True)
         if not read:
             return
-        work = self._correcting = _Correcting(read[0])
+        work = self._correcting = Correcting(read[0])
         page = work.row.id
 
         def done(content: DeskContent | None) -> None:
@@ -258,7 +219,7 @@ class DeskQueue(QObject):
 
         self._store.submit(lambda store: store.desk.content(page), done, lambda error: self._end(work, error))
 
-    def _prepare(self, work: _Correcting) -> None:
+    def _prepare(self, work: Correcting) -> None:
         """Have the page's image in its place, then ask."""
         if work.content is None or not work.content.draft.strip():
             self._keep(work, Finished(FinishReason.END_TOKEN, RunStats()))
@@ -281,9 +242,9 @@ class DeskQueue(QObject):
                 work.held.close()
 
         self.row_changed.emit(work.row, PageState.CORRECTING)
-        self._pool.submit(_safe(hold), done, lambda error: self._end(work, error))
+        self._pool.submit(safe(hold), done, lambda error: self._end(work, error))
 
-    def _ask(self, work: _Correcting) -> None:
+    def _ask(self, work: Correcting) -> None:
         work.is_prepared = True
         self._run()
 
@@ -331,9 +292,9 @@ class DeskQueue(QObject):
             self._block(finished.error)
             self._lacks_model = not was_paused
         else:
-            self._end(work, finished.error or UserError(*_BUG))
+            self._end(work, finished.error or UserError(*BUG))
 
-    def _keep(self, work: _Correcting, finished: Finished) -> None:
+    def _keep(self, work: Correcting, finished: Finished) -> None:
         row, content = work.row, work.content or DeskContent("", "")
         work.is_done = True
 
@@ -352,12 +313,12 @@ class DeskQueue(QObject):
             self.corrected.emit(kept.id)
             self._pump()
 
-        self._store.submit(_safe_with(keep), done, lambda error: self._end(work, error))
+        self._store.submit(safe_with(keep), done, lambda error: self._end(work, error))
 
     def _pace_of(self, seconds: float) -> None:
         self._pace = seconds if self._pace is None else (1 - _SMOOTHING) * self._pace + _SMOOTHING * seconds
 
-    def _end(self, work: _Correcting, error: UserError | None) -> None:
+    def _end(self, work: Correcting, error: UserError | None) -> None:
         """The page was not corrected: it was stopped, or there is an error."""
         if work is not self._correcting:
             return
@@ -367,14 +328,14 @@ class DeskQueue(QObject):
         else:
             self._fail(work, error)
 
-    def _fail(self, work: _Work | _Correcting, error: UserError) -> None:
+    def _fail(self, work: Reading | Correcting, error: UserError) -> None:
         if isinstance(error, StoreError):
             # Nothing is wrong with the page: it is read or corrected again once it can be kept.
             self._leave(work)
             self._block(error)
             return
         log.info("page %d failed: %s", work.row.id, error.title)
-        if isinstance(work, _Correcting):
+        if isinstance(work, Correcting):
             work.is_done = True
 
         def done(failed: DeskRow) -> None:
@@ -388,18 +349,18 @@ class DeskQueue(QObject):
 
         self._store.submit(lambda store: store.desk.fail(work.row.id, error), done, full)
 
-    def _leave(self, work: _Work | _Correcting) -> None:
+    def _leave(self, work: Reading | Correcting) -> None:
         """A page that is no longer at work stands as it stood."""
         self._release(work)
         row = self._rows.get(work.row.id, work.row)
         self.row_changed.emit(row, self.at_work(row.id))
 
-    def _release(self, work: _Work | _Correcting) -> None:
+    def _release(self, work: Reading | Correcting) -> None:
         if self._correcting is work:
             self._correcting = None
         if self._reading is work:
             self._reading = None
-        if isinstance(work, _Correcting):
+        if isinstance(work, Correcting):
             work.held.close()
 
     def _block(self, error: UserError) -> None:
@@ -407,28 +368,9 @@ class DeskQueue(QObject):
         self.pause()
         self.blocked.emit(error)
 
-    def _stop(self, work: _Work | _Correcting) -> None:
+    def _stop(self, work: Reading | Correcting) -> None:
         work.stop.set()
-        if isinstance(work, _Correcting) and work.run is not None:
+        if isinstance(work, Correcting) and work.run is not None:
             self._engine.cancel(work.run)
-        elif isinstance(work, _Work) or not work.is_done:
+        elif isinstance(work, Reading) or not work.is_done:
             self._leave(work)
-
-
-def _safe(work: Callable[[], T]) -> Callable[[], T]:
-    """A mistake of the program's costs a page, and doesn't end the work on the queue."""
-
-    def done() -> T:
-        try:
-            return work()
-        except (Cancelled, UserError):
-            raise
-        except Exception as error:
-            log.exception("a page broke")
-            raise UserError(*_BUG, "".join(traceback.format_exception(error))) from error
-
-    return done
-
-
-def _safe_with(work: Callable[[Store], T]) -> Callable[[Store], T]:
-    return lambda store: _safe(lambda: work(store))()

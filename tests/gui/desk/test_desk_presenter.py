@@ -148,12 +148,12 @@ def test_a_page_that_is_taken_away_while_its_image_is_drawn_does_not_end_the_wor
 def test_a_page_that_is_stopped_stands_as_it_stood(open_desk: Callable[[], Presented], tmp_path: Path) -> None:
     pdf = draw(tmp_path / "two.pdf", 2)
     made = open_desk()
-    made.do(
-        lambda store: [
-            store.desk.save_read(row.id, "", DRAFT, 1.0)
-            for row in store.desk.add([desk_work.new_page(PageSource(pdf, 0, 2, PageKind.PDF))])
-        ]
-    )
+
+    def add(store: Store) -> None:
+        (row,) = store.desk.add([desk_work.new_page(PageSource(pdf, 0, 2, PageKind.PDF))])
+        store.desk.save_read(row.id, "", DRAFT, 1.0)
+
+    made.do(add)
     shown: list[object] = []
     made.desk.queue.row_changed.connect(lambda _, at_work: shown.append(at_work))
     made.desk.start()
