@@ -149,7 +149,10 @@ def present(qtbot: QtBot, themes: ThemeKeeper, folder: Path) -> Presented:
 def draw(path: Path, pages: int = 1) -> Path:
     """An image, or a TIFF or PDF of several."""
     first, *others = (Image.new("RGB", (200, 100), (255, 250, 5 * number)) for number in range(pages))
-    first.save(path, **({"save_all": True, "append_images": others} if pages > 1 else {}))
+    if others:
+        first.save(path, save_all=True, append_images=others)
+    else:
+        first.save(path)
     return path
 
 
