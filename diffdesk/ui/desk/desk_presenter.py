@@ -157,8 +157,7 @@ class DeskPresenter(QObject):
                 pages.append(desk_work.new_page(PageSource(one.path)))
             else:
                 pages.append(desk_work.new_page(one))
-        if pages:
-            self._join(pages, errors)
+        self._join(pages, errors)
 
     def _add_pasted(self, data: bytes) -> None:
         def keep(image: ImportedImage) -> None:
