@@ -26,6 +26,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 from PIL import Image, ImageDraw, ImageFont
@@ -194,7 +195,7 @@ def _sample(life: _Life, pid: int, is_over: threading.Event) -> None:
 # --- the whole ------------------------------------------------------------------------------------------
 
 
-def measure(pages: int, folder: Path) -> dict[str, object]:
+def measure(pages: int, folder: Path) -> dict[str, Any]:
     """Both lives of the program, and what they left behind."""
     pdf, out, profile = folder / "document.pdf", folder / "searchable.pdf", folder / "profile"
     profile.mkdir()
@@ -326,9 +327,27 @@ def _check_export(out: Path, pages: int, life: _Life) -> dict[str, object]:
     }
 
 
-def table(figures: dict[str, object]) -> str:
+def table(figures: dict[str, Any]) -> str:
     """The figures for people."""
-    return json.dumps(figures, indent=1)
+    stalls, export = figures["stalls"], figures["export"]
+    lines = [
+        f"{figures['pages']} pages, {figures['seconds_a_page']} s a page; killed after {figures['killed_after']}",
+        f"{'MB':<14}{'10 %':>8}{'50 %':>8}{'100 %':>8}{'most':>8}{'growth':>8}",
+    ]
+    for number, life in enumerate(figures["memory_mb"], start=1):
+        for kind, one in life.items():
+            values = [one[key] for key in ("at_10", "at_50", "at_100", "most", "growth")]
+            lines.append(f"{number}. {kind:<11}" + "".join(f"{value:8.1f}" for value in values))
+    lines += [
+        f"window, growth in both lives: {figures['window_growth_mb']} MB",
+        f"stalls: longest {stalls['longest_ms']} ms, p99 {stalls['p99_ms']} ms, {stalls['over_100_ms']} over 100 ms; "
+        f"longest work of the thread itself {stalls['longest_own_work_ms']} ms",
+        f"export: {export['seconds']} s, {export['size_mb']} MB, child {export['child_mb']} MB, "
+        f"window {export['window_before_mb']} to {export['window_most_mb']} MB",
+        f"pages with their own number: {figures['store']['with_own_number']} in the store, "
+        f"{export['with_own_number']} in the PDF",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
