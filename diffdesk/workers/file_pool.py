@@ -16,7 +16,7 @@ T = TypeVar("T")
 class FilePool(QObject):
     """Runs functions on at most `threads` threads; results come back in the window's thread."""
 
-    def __init__(self, relay: Relay, threads: int = 2, parent: QObject | None = None) -> None:
+    def __init__(self, relay: Relay, threads: int = 4, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._relay = relay
         self._pool = QThreadPool(self)

@@ -20,7 +20,7 @@ from diffdesk.paths import Places, resource_dir
 from diffdesk.services import desk_work
 from diffdesk.store import DeskState, Store
 from diffdesk.ui.app import Program
-from diffdesk.ui.desk.desk_views import ExportFormat
+from diffdesk.ui.desk.desk_views import ExportFormat, PageState
 from diffdesk.ui.desk.drop_question import DropQuestion
 from diffdesk.ui.desk.export_dialog import ExportDialog
 from diffdesk.ui.place_switch import WindowPlace
@@ -246,6 +246,49 @@ def test_an_engine_that_dies_costs_no_page(qtbot: QtBot, desk: Desk, tmp_path: P
     desk.wait_until_done(qtbot, 2)
     assert killed
     assert {one.state for one in desk.rows} <= set(DONE)
+
+
+def test_a_model_that_is_changed_in_the_middle_of_a_page_costs_no_page(
+    qtbot: QtBot, desk: Desk, tmp_path: Path
+) -> None:
+    models = desk.program.controller.models
+    changed: list[int] = []
+
+    def change_once(page: int, _: object) -> None:
+        if not changed:
+            changed.append(page)
+            models.choose(None)
+
+    desk.presenter.queue.framed.connect(change_once)
+    desk.presenter.add([make_pdf(tmp_path / "in.pdf", 2)])
+    desk.wait_until_done(qtbot, 2)
+    assert changed
+    assert {one.state for one in desk.rows} <= set(DONE)
+
+
+def test_a_page_that_is_stopped_in_the_middle_waits_and_is_corrected_later(
+    qtbot: QtBot, desk: Desk, tmp_path: Path
+) -> None:
+    queue, view = desk.presenter.queue, desk.presenter.view
+    lines = [f"{LINES[row % 3]} {row}" for row in range(12)]
+    draw_page(lines).save(tmp_path / "scan.png")
+    stopped: list[int] = []
+
+    def stop_once(page: int, _: object) -> None:
+        if not stopped:
+            stopped.append(page)
+            queue.stop()
+
+    queue.framed.connect(stop_once)
+    desk.presenter.add([tmp_path / "scan.png"])
+    qtbot.waitUntil(lambda: bool(stopped) and not queue.is_running, timeout=180_000)
+    (row,) = view.queue.model.rows
+    assert row.state is PageState.WAITING
+    assert view.review.live.live is None
+    assert queue.is_paused
+    view.resumed.emit()
+    desk.wait_until_done(qtbot, 1)
+    assert desk.rows[0].state in DONE
 
 
 def test_an_original_that_is_gone_leaves_the_text_and_says_so(qtbot: QtBot, desk: Desk, tmp_path: Path) -> None:

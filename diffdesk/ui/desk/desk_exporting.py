@@ -34,6 +34,7 @@ from diffdesk.ui.theme import ThemeKeeper
 
 STATE_EXPORT = "desk_export"
 _DONE = (DeskState.READY, DeskState.REVIEWED)
+_NOT_IN_NAMES = frozenset('/\\<>|?*"')  # on one system or another
 _PATIENCE_SECONDS = 0.2  # between two looks whether the window is being closed
 
 
@@ -43,6 +44,14 @@ class _Plan:
 
     rows: tuple[DeskRow, ...]
     target: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """The files that were written, and why others were not."""
+
+    written: list[Path]
+    errors: list[UserError]
 
 
 class DeskExporting(QObject):
@@ -93,7 +102,7 @@ class DeskExporting(QObject):
             )
         source = desk_work.source_of(row)
         folder = Path.home() if source is None or row.is_kept else source.path.parent
-        return ExportFacts(row.path.stem or "Text", folder, reach)
+        return ExportFacts(_stem(row), folder, reach)
 
     def _rows(self, row: DeskRow, scope: ExportScope) -> list[DeskRow]:
         rows = self._queue.rows
@@ -138,12 +147,15 @@ class DeskExporting(QObject):
 
     # --- off the window's thread ----------------------------------------------------------------------
 
-    def _write(self, rows: Sequence[DeskRow], target: Path, kind: ExportKind, options: TextOptions) -> list[Path]:
-        written: list[Path] = []
+    def _write(self, rows: Sequence[DeskRow], target: Path, kind: ExportKind, options: TextOptions) -> _Outcome:
+        outcome = _Outcome([], [])
         for plan in _plans(_documents(rows), target, kind):
             pages = export_pages_of(self._pages(plan.rows), self._images, self._stop.is_set)
-            written.append(export_pages(pages, plan.target, kind, options, cancelled=self._stop.is_set))
-        return written
+            try:
+                outcome.written.append(export_pages(pages, plan.target, kind, options, cancelled=self._stop.is_set))
+            except UserError as error:
+                outcome.errors.append(error)
+        return outcome
 
     def _text(self, rows: Sequence[DeskRow], options: TextOptions) -> str:
         return text_of([export_page(one, None).page for one in self._pages(rows)], options)
@@ -157,8 +169,15 @@ class DeskExporting(QObject):
 
     def _fetched(self, read: Callable[[Store], DeskContent | None]) -> DeskContent | None:
         """What the store's thread reads, waited for on a thread of the pool."""
-        box: queue.SimpleQueue[DeskContent | UserError | None] = queue.SimpleQueue()
-        self._store.submit(read, box.put, box.put)
+        box: queue.SimpleQueue[DeskContent | Exception | None] = queue.SimpleQueue()
+
+        def work(store: Store) -> None:
+            try:
+                box.put(read(store))
+            except Exception as error:  # whoever waits raises it
+                box.put(error)
+
+        self._store.submit(work, None, box.put)
         while True:
             try:
                 found = box.get(timeout=_PATIENCE_SECONDS)
@@ -166,17 +185,23 @@ class DeskExporting(QObject):
                 if self._stop.is_set():
                     raise Cancelled from None
                 continue
-            if isinstance(found, UserError):
+            if isinstance(found, Exception):
                 raise found
             return found
 
     # --- what came of it ------------------------------------------------------------------------------
 
-    def _on_written(self, written: list[Path]) -> None:
+    def _on_written(self, outcome: _Outcome) -> None:
+        written, errors = outcome.written, outcome.errors
         if len(written) == 1:
             self._window.show_toast(f"Saved as {written[0].name}", "", None)
-        else:
+        elif written:
             self._window.show_toast(f"{len(written):,} files saved in {written[0].parent.name}", "", None)
+        if errors:
+            view = error_view(errors[0])
+            if len(errors) > 1:
+                view = replace(view, text=f"{view.text} {len(errors) - 1:,} more could not be written.")
+            self._window.show_banner(view, "error", [])
 
     def _on_text(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
@@ -193,6 +218,13 @@ def _content(store: Store, page: int) -> DeskContent | None:
 def _document(row: DeskRow) -> tuple[str, Path]:
     """What pages of one file have in common; each text is a document of its own."""
     return (row.kind, row.path) if row.path.name else (f"text {row.id}", row.path)
+
+
+def _stem(row: DeskRow) -> str:
+    """What a file made of a page is called; a pasted image lies under a name that says nothing."""
+    if row.path.stem and not row.is_kept:
+        return row.path.stem
+    return "".join("-" if one in _NOT_IN_NAMES else one for one in row.name.replace(":", ""))[:60].strip() or "Text"
 
 
 def _documents(rows: Sequence[DeskRow]) -> list[list[DeskRow]]:
@@ -215,7 +247,7 @@ def _plans(documents: Sequence[list[DeskRow]], target: Path, kind: ExportKind) -
     taken: set[str] = set()
     plans: list[_Plan] = []
     for rows in documents:
-        stem = rows[0].path.stem or rows[0].name.replace(":", "").replace("/", "-")[:60]
+        stem = _stem(rows[0])
         if rows[0].path.suffix.lower() == kind.suffix:
             stem = f"{stem} (text)"
         name, number = f"{stem}{kind.suffix}", 1

@@ -95,7 +95,7 @@ class DeskPresenter(QObject):
         queue.corrected.connect(self._on_corrected)
         queue.progressed.connect(self._show_status)
         queue.blocked.connect(self._on_blocked)
-        self._pictures.thumbnail_made.connect(self._on_thumbnail_made)
+        self._pictures.thumbnail_changed.connect(self._on_thumbnail_changed)
         self.opening.failed.connect(self._on_failed)
         self._lanes.models.changed.connect(lambda _: self._show_status())
 
@@ -215,7 +215,7 @@ class DeskPresenter(QObject):
         self.view.update_row(queue_row(row, self._pictures.thumbnail(row.id), at_work))
         self.opening.refresh(row.id)
 
-    def _on_thumbnail_made(self, page: int) -> None:
+    def _on_thumbnail_changed(self, page: int) -> None:
         row = self.queue.row(page)
         if row is not None:
             self.view.update_row(self._queue_row(row))

@@ -7,58 +7,28 @@ still waiting. A page's error stays with the page; an engine that can't run at a
 from __future__ import annotations
 
 import logging
-import threading
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from diffdesk.core.errors import EngineError, UserError
+from diffdesk.core.errors import EngineError, StoreError, UserError
 from diffdesk.core.events import AnswerState, Finished, FinishReason, RunStats
 from diffdesk.core.parameters import GenerationParameters
-from diffdesk.core.requests import RunRequest
 from diffdesk.documents.page_images import PageImages
-from diffdesk.documents.page_source import PageSource
 from diffdesk.documents.text_recogniser import TextRecogniser
 from diffdesk.services import desk_work
 from diffdesk.services.review import Review
 from diffdesk.store import Corrected, DeskContent, DeskRow, DeskState, Store
 from diffdesk.ui.desk.desk_views import PageState
+from diffdesk.ui.desk.page_work import BUG, Correcting, Reading, safe, safe_with
 from diffdesk.ui.lanes import Lanes
+from diffdesk.ui.views import ModelState, ModelView
 from diffdesk.workers.engine_lane import LiveView
 
 log = logging.getLogger(__name__)
 _READ_AHEAD = 1  # pages that are read and wait for the engine
 _SMOOTHING = 0.3  # of the seconds that a page takes
-
-
-@dataclass(slots=True)
-class _Work:
-    """A page at work."""
-
-    row: DeskRow
-    stop: threading.Event = field(default_factory=threading.Event)
-    seconds: float = 0.0
-
-
-@dataclass(slots=True)
-class _Correcting:
-    """A page that the engine has, or will have as soon as its image is there.
-
-    Attributes:
-        run: its number at the engine; None before.
-        held: keeps the page's image file in its place.
-        tries: how often the engine was asked.
-    """
-
-    row: DeskRow
-    content: DeskContent
-    stop: threading.Event = field(default_factory=threading.Event)
-    held: ExitStack = field(default_factory=ExitStack)
-    request: RunRequest | None = None
-    run: int | None = None
-    tries: int = 0
 
 
 class DeskQueue(QObject):
@@ -88,13 +58,15 @@ class DeskQueue(QObject):
         self.recogniser = recogniser
         self.parameters = GenerationParameters()
         self._rows: dict[int, DeskRow] = {}
-        self._reading: _Work | None = None
-        self._correcting: _Correcting | None = None
+        self._reading: Reading | None = None
+        self._correcting: Correcting | None = None
         self._is_paused = False
+        self._lacks_model = False  # paused since there was no model to be had
         self._is_closed = False
         self._pace: float | None = None
         lanes.engine.frames.arrived.connect(self._on_frame)
         lanes.engine.run_ended.connect(self._on_run_ended)
+        lanes.models.changed.connect(self._on_model_changed)
 
     # --- what is so -----------------------------------------------------------------------------------
 
@@ -155,12 +127,12 @@ class DeskQueue(QObject):
 
     def pause(self) -> None:
         """Begin no other page; those at work are finished."""
-        self._is_paused = True
+        self._is_paused, self._lacks_model = True, False
         self.progressed.emit()
 
     def resume(self) -> None:
         """Go on."""
-        self._is_paused = False
+        self._is_paused = self._lacks_model = False
         self._pump()
 
     def stop(self) -> None:
@@ -198,7 +170,7 @@ class DeskQueue(QObject):
         unread = self._waiting(is_read=False)
         if not unread or len(self._waiting(is_read=True)) > _READ_AHEAD:
             return
-        work = self._reading = _Work(unread[0])
+        work = self._reading = Reading(unread[0])
         source = desk_work.source_of(work.row)
         recogniser = self.recogniser
 
@@ -210,12 +182,11 @@ class DeskQueue(QObject):
 
         self.row_changed.emit(work.row, PageState.READING)
         self._pool.submit(
-            read, lambda reading: self._on_read(work, reading), lambda error: self._on_unread(work, error)
+            safe(read), lambda reading: self._on_read(work, reading), lambda error: self._on_unread(work, error)
         )
 
-    def _on_read(self, work: _Work, reading: desk_work.PageReading) -> None:
+    def _on_read(self, work: Reading, reading: desk_work.PageReading) -> None:
         if work.stop.is_set():
-            self._leave_reading(work)
             return
         page = work.row.id
 
@@ -224,74 +195,79 @@ class DeskQueue(QObject):
             return store.desk.page(page)
 
         def done(row: DeskRow) -> None:
-            self._leave_reading(work)
+            self._release(work)
             self.put(row)
             self._pump()
 
         self._store.submit(keep, done, lambda error: self._on_unread(work, error))
 
-    def _on_unread(self, work: _Work, error: UserError) -> None:
-        self._leave_reading(work)
+    def _on_unread(self, work: Reading, error: UserError) -> None:
         if not work.stop.is_set():
-            self._fail(work.row, error)
-
-    def _leave_reading(self, work: _Work) -> None:
-        if self._reading is work:
-            self._reading = None
+            self._fail(work, error)
 
     def _correct_next(self) -> None:
         read = self._waiting(is_read=True)
         if not read:
             return
-        row = read[0]
+        work = self._correcting = Correcting(read[0])
+        page = work.row.id
 
         def done(content: DeskContent | None) -> None:
-            if content is None or self._is_closed:
-                self._correcting = None
-                return
-            self._prepare(_Correcting(row, content))
+            if work is self._correcting:
+                work.content = content
+                self._prepare(work)
 
-        self._correcting = _Correcting(row, DeskContent("", ""))
-        self._store.submit(lambda store: store.desk.content(row.id), done, lambda error: self._on_lost(row, error))
+        self._store.submit(lambda store: store.desk.content(page), done, lambda error: self._end(work, error))
 
-    def _on_lost(self, row: DeskRow, error: UserError) -> None:
-        self._correcting = None
-        self._fail(row, error)
-
-    def _prepare(self, work: _Correcting) -> None:
+    def _prepare(self, work: Correcting) -> None:
         """Have the page's image in its place, then ask."""
-        self._correcting = work
-        if not work.content.draft.strip():
+        if work.content is None or not work.content.draft.strip():
             self._keep(work, Finished(FinishReason.END_TOKEN, RunStats()))
             return
         source = desk_work.source_of(work.row)
         if source is None:
-            self._ask(work, None)
+            self._ask(work)
             return
+
+        def hold() -> tuple[Path, ExitStack]:
+            with ExitStack() as held:
+                path = held.enter_context(self._images.use(source, work.stop.is_set))
+                return path, held.pop_all()
+
+        def done(found: tuple[Path, ExitStack]) -> None:
+            work.image, work.held = found
+            if work is self._correcting:
+                self._ask(work)
+            else:
+                work.held.close()
+
         self.row_changed.emit(work.row, PageState.CORRECTING)
-        self._pool.submit(
-            lambda: self._hold(work, source),
-            lambda path: self._ask(work, path),
-            lambda error: self._end(work, error),
-        )
+        self._pool.submit(safe(hold), done, lambda error: self._end(work, error))
 
-    def _hold(self, work: _Correcting, source: PageSource) -> Path:
-        return work.held.enter_context(self._images.use(source, work.stop.is_set))
+    def _ask(self, work: Correcting) -> None:
+        work.is_prepared = True
+        self._run()
 
-    def _ask(self, work: _Correcting, image: Path | None) -> None:
+    def _on_model_changed(self, view: ModelView) -> None:
+        if self._lacks_model and view.state is ModelState.READY:
+            self.resume()
+        else:
+            self._run()
+
+    def _run(self) -> None:
+        """Give the page to the engine, if it is prepared and the model that is to correct it is known."""
+        work = self._correcting
+        if work is None or work.content is None or not work.is_prepared or work.is_done or work.run is not None:
+            return
+        if self._models.view.state is ModelState.LOADING:
+            return
         info = self._models.info
         can_see = info is not None and info.can_see_images
-        work.request = desk_work.request_of(work.content, image, self.parameters, can_see=can_see)
-        self._models.when_asked(lambda: self._run(work))
-
-    def _run(self, work: _Correcting) -> None:
-        if work.stop.is_set() or work.request is None:
-            self._end(work, None)
-            return
+        request = desk_work.request_of(work.content, work.image, self.parameters, can_see=can_see)
         work.run = self._engine.reserve()
         work.tries += 1
         self.row_changed.emit(work.row, PageState.CORRECTING)
-        self._engine.run(work.run, work.request)
+        self._engine.run(work.run, request)
 
     def _on_frame(self, view: LiveView) -> None:
         if self._correcting is not None and view.run == self._correcting.run:
@@ -308,12 +284,19 @@ class DeskQueue(QObject):
             self._keep(work, finished)
         elif isinstance(finished.error, EngineError) and work.tries == 1:
             log.info("page %d is asked again: %s", work.row.id, finished.error.title)
-            self._run(work)
+            self._run()
+        elif self._models.info is None and finished.error is not None:
+            # No page could be done: they wait until there is a model again.
+            was_paused = self._is_paused
+            self._leave(work)
+            self._block(finished.error)
+            self._lacks_model = not was_paused
         else:
-            self._end(work, finished.error)
+            self._end(work, finished.error or UserError(*BUG))
 
-    def _keep(self, work: _Correcting, finished: Finished) -> None:
-        row, content = work.row, work.content
+    def _keep(self, work: Correcting, finished: Finished) -> None:
+        row, content = work.row, work.content or DeskContent("", "")
+        work.is_done = True
 
         def keep(store: Store) -> DeskRow:
             page = desk_work.page_of(content)
@@ -323,51 +306,71 @@ class DeskQueue(QObject):
             return store.desk.save_corrected(row.id, corrected, outcome, finished.stats.total_seconds)
 
         def done(kept: DeskRow) -> None:
-            self._pace_of(kept.seconds)
+            # One page is read while another is corrected.
+            self._pace_of(max(row.seconds, finished.stats.total_seconds))
             self._release(work)
             self.put(kept)
             self.corrected.emit(kept.id)
             self._pump()
 
-        self._store.submit(keep, done, lambda error: self._end(work, error))
+        self._store.submit(safe_with(keep), done, lambda error: self._end(work, error))
 
     def _pace_of(self, seconds: float) -> None:
         self._pace = seconds if self._pace is None else (1 - _SMOOTHING) * self._pace + _SMOOTHING * seconds
 
-    def _end(self, work: _Correcting, error: UserError | None) -> None:
+    def _end(self, work: Correcting, error: UserError | None) -> None:
         """The page was not corrected: it was stopped, or there is an error."""
-        self._release(work)
+        if work is not self._correcting:
+            return
         if error is None:
+            self._leave(work)
             self._pump()
-        elif isinstance(error, EngineError) and self._models.info is None:
-            # No page could be done: they wait until there is a model again.
-            self.pause()
-            self.row_changed.emit(work.row, None)
-            self.blocked.emit(error)
         else:
-            self._fail(work.row, error)
+            self._fail(work, error)
 
-    def _release(self, work: _Correcting) -> None:
-        if self._correcting is work:
-            self._correcting = None
-        work.held.close()
-
-    def _fail(self, row: DeskRow, error: UserError) -> None:
-        log.info("page %d failed: %s", row.id, error.title)
+    def _fail(self, work: Reading | Correcting, error: UserError) -> None:
+        if isinstance(error, StoreError):
+            # Nothing is wrong with the page: it is read or corrected again once it can be kept.
+            self._leave(work)
+            self._block(error)
+            return
+        log.info("page %d failed: %s", work.row.id, error.title)
+        if isinstance(work, Correcting):
+            work.is_done = True
 
         def done(failed: DeskRow) -> None:
+            self._release(work)
             self.put(failed)
             self._pump()
 
         def full(other: UserError) -> None:
-            self.pause()
-            self.blocked.emit(other)
+            self._leave(work)
+            self._block(other)
 
-        self._store.submit(lambda store: store.desk.fail(row.id, error), done, full)
+        self._store.submit(lambda store: store.desk.fail(work.row.id, error), done, full)
 
-    def _stop(self, work: _Work | _Correcting) -> None:
+    def _leave(self, work: Reading | Correcting) -> None:
+        """A page that is no longer at work stands as it stood."""
+        self._release(work)
+        row = self._rows.get(work.row.id, work.row)
+        self.row_changed.emit(row, self.at_work(row.id))
+
+    def _release(self, work: Reading | Correcting) -> None:
+        if self._correcting is work:
+            self._correcting = None
+        if self._reading is work:
+            self._reading = None
+        if isinstance(work, Correcting):
+            work.held.close()
+
+    def _block(self, error: UserError) -> None:
+        """No page can be done at present."""
+        self.pause()
+        self.blocked.emit(error)
+
+    def _stop(self, work: Reading | Correcting) -> None:
         work.stop.set()
-        if isinstance(work, _Work):
-            self._leave_reading(work)
-        elif work.run is not None:
+        if isinstance(work, Correcting) and work.run is not None:
             self._engine.cancel(work.run)
+        elif isinstance(work, Reading) or not work.is_done:
+            self._leave(work)

@@ -41,6 +41,7 @@ class PageOpening(QObject):
         self._size = (0, 0)
         self._turned = 0
         self._notes: tuple[str, ...] = ()
+        self._fetches = 0  # counts upwards; what comes of an earlier one is too late
         view.accepted.connect(lambda index: self._decide(lambda review: review.accept(index)))
         view.rejected.connect(lambda index: self._decide(lambda review: review.reject(index)))
         view.edited.connect(lambda index, text: self._decide(lambda review: review.edit(index, text)))
@@ -64,11 +65,13 @@ class PageOpening(QObject):
         if row is None:
             return
         self._page, self._review = page, None
+        self._fetches += 1
         if row.state in (DeskState.WAITING, DeskState.FAILED):
             self._show_stand(row)
             return
+        fetch = self._fetches
         self._store.submit(
-            lambda store: store.desk.content(page), lambda content: self._on_content(page, content), self.failed.emit
+            lambda store: store.desk.content(page), lambda content: self._on_content(fetch, content), self.failed.emit
         )
 
     def refresh(self, page: int) -> None:
@@ -99,8 +102,8 @@ class PageOpening(QObject):
             text = "Waiting to be corrected"
         self._view.show_page(page_stand(row, text, at_work))
 
-    def _on_content(self, page: int, content: DeskContent | None) -> None:
-        if page != self._page or content is None:
+    def _on_content(self, fetch: int, content: DeskContent | None) -> None:
+        if fetch != self._fetches or self._page is None or content is None:
             return
         found = desk_work.page_of(content)
         self._size = (0, 0) if found is None else (found.width, found.height)

@@ -112,6 +112,9 @@ class QueuePanel(QFrame):
 
     def update_row(self, row: QueueRow) -> None:
         """Show what became of one page."""
+        before = self.model.row_at(self.model.index_of(row.id))
+        if before is not None and before.thumbnail and not row.thumbnail:
+            self._asked.discard(row.id)  # it was let go, and is made again when it comes into sight
         self.model.update_row(row)
         self._show_summary()
 

@@ -49,6 +49,21 @@ def test_thumbnails_are_asked_for_once_and_only_for_rows_in_sight(empty_desk: De
     assert sorted(set(asked)) == sorted(asked)
 
 
+def test_a_thumbnail_that_was_let_go_is_asked_for_again_when_it_is_seen(empty_desk: DeskView, qtbot: QtBot) -> None:
+    asked: list[int] = []
+    empty_desk.thumbnails_wanted.connect(asked.extend)
+    (first, *others) = rows(100)
+    empty_desk.set_rows([first, *others])
+    qtbot.waitUntil(lambda: 1 in asked)
+    empty_desk.update_row(replace(first, thumbnail=thumbnail(0xFF0000)))
+    asked.clear()
+    empty_desk.update_row(first)
+    bar = empty_desk.queue.list.verticalScrollBar()
+    bar.setValue(1)
+    bar.setValue(0)
+    qtbot.waitUntil(lambda: asked == [1])
+
+
 def test_a_longer_queue_keeps_selection_and_scroll(desk: DeskView) -> None:
     desk.set_rows(rows(3000))
     chosen: list[int] = []
