@@ -203,8 +203,8 @@ class RewriteBar(QFrame):
         for one in (self.filter_chip, self.accept_all_button, *self.filters.values()):
             one.setVisible(one in filters or (one is self.accept_all_button and room is not Room.TIGHT))
         has_choice = room is not Room.TIGHT or not self._is_limited
-        for one in (self.instruction, self.presets_chip):
-            one.setVisible(has_choice)
+        self.instruction.setVisible(has_choice)
+        self.presets_chip.setVisible(has_choice)
         lines: dict[Room, list[list[QWidget | None]]] = {
             Room.WIDE: [
                 [self.sheet_chip, self.columns_chip, None, self.export_button],
