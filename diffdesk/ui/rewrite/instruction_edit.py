@@ -26,6 +26,7 @@ class InstructionEdit(QPlainTextEdit):
         self.setPlaceholderText("What is to be done with each row? Choose a preset, or say it in your own words.")
         self.setTabChangesFocus(True)
         self.document().setDocumentMargin(2)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._pause = QTimer(self, interval=TYPING_PAUSE_MS, singleShot=True)
         self._pause.timeout.connect(self.typed)
         self._is_told = False

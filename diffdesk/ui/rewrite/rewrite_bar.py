@@ -130,7 +130,9 @@ class RewriteBar(QFrame):
     def set_presets(self, presets: Sequence[PresetView], *, is_limited: bool) -> None:
         """The instructions that can be chosen; `is_limited` where the model does nothing else."""
         self._presets = presets
-        self._is_limited = is_limited
+        if is_limited is not self._is_limited:
+            self._is_limited = is_limited
+            self._arrange(self._room)
         self.instruction.setReadOnly(is_limited)
         self.instruction.setAccessibleDescription("Only the preset can be used with this model" if is_limited else "")
 
@@ -200,6 +202,9 @@ class RewriteBar(QFrame):
         filters: list[QWidget] = [self.filter_chip] if room is Room.TIGHT else list(self.filters.values())
         for one in (self.filter_chip, self.accept_all_button, *self.filters.values()):
             one.setVisible(one in filters or (one is self.accept_all_button and room is not Room.TIGHT))
+        has_choice = room is not Room.TIGHT or not self._is_limited
+        self.instruction.setVisible(has_choice)
+        self.presets_chip.setVisible(has_choice)
         lines: dict[Room, list[list[QWidget | None]]] = {
             Room.WIDE: [
                 [self.sheet_chip, self.columns_chip, None, self.export_button],

@@ -31,10 +31,7 @@ from diffdesk.workers.store_lane import StoreLane
 
 T = TypeVar("T")
 STATE_SHEET = "open_sheet"
-LIMITED = (
-    "This model only corrects misread letters in English text. For any other instruction open DiffusionGemma from the "
-    "model menu."
-)
+LIMITED = "This model only corrects misread letters in English; DiffusionGemma takes any instruction."
 NO_INSTRUCTION = "Say first what is to be done with each row, or choose a preset"
 ONE_AT_A_TIME = "One table at a time: the first file was opened"
 NO_MODEL = ErrorView(
