@@ -22,6 +22,7 @@ from diffdesk.paths import Places, resource_dir
 from diffdesk.store import ConversationRow, DamagedStoreError, MessageRow, Store
 from diffdesk.ui.answering import Answering
 from diffdesk.ui.canvas import ReplayDialog
+from diffdesk.ui.fluent_note import FluentNote
 from diffdesk.ui.history_presenter import HistoryPresenter
 from diffdesk.ui.image_presenter import ImagePresenter
 from diffdesk.ui.image_text_presenter import ImageTextPresenter
@@ -88,7 +89,8 @@ class Controller(QObject):
         self._image_texts = ImageTextPresenter(window, self.pool, self.answering.recogniser)
         self._history = HistoryPresenter(window, self.store, self.pool)
         lanes = Lanes(self.store, self.engine, self.pool, self.models)
-        self.places = PlacePresenter(window, themes, lanes, places, self.answering.recogniser)
+        self._fluent = FluentNote(window, self.store)
+        self.places = PlacePresenter(window, themes, lanes, places, self.answering.recogniser, self._fluent)
         self.spans = SpanPresenter(
             window,
             self.engine,
@@ -103,6 +105,7 @@ class Controller(QObject):
         self._draft = QTimer(self, interval=_DRAFT_MILLISECONDS, singleShot=True)
         self._draft.timeout.connect(self._keep_draft)
         self._draft_text = ""
+        self._is_on_page = False  # the answer being written corrects an image
         self._is_closing = False
         self.is_closed = False  # all lanes have ended
         self._connect()
@@ -289,6 +292,7 @@ class Controller(QObject):
             self.store.submit(lambda store: store.set_state(STATE_OPEN, asked.conversation.id))
         self._show(asked.conversation, asked.rows)
         self._history.refresh()
+        self._is_on_page = kind is TaskKind.CORRECT and bool(asked.rows[-2].attachments)
         self.answering.begin(asked.answer, asked.rows[:-1], kind, self._parameters)
 
     def _on_regenerate_requested(self, message: int) -> None:
@@ -332,6 +336,8 @@ class Controller(QObject):
     def _on_answered(self, row: MessageRow) -> None:
         self._history.refresh()
         self._show_room(row)
+        if self._is_on_page and row.state is MessageState.COMPLETE:
+            self._fluent.say()
 
     def _show_room(self, row: MessageRow | None) -> None:
         """How much of the context a chat takes; a correction begins anew with every window."""
