@@ -9,7 +9,6 @@ from PySide6.QtGui import QImageReader, QKeyEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QDialog, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from diffdesk.core.errors import ImageError
-from diffdesk.documents.images import thumbnail_png
 from diffdesk.ui.message_parts import described, label
 from diffdesk.ui.theme import ThemeKeeper
 from diffdesk.ui.views import ImageView
@@ -30,6 +29,8 @@ def load_large(image: ImageView) -> QPixmap:
         reader.setScaledSize(size.scaled(QSize(MOST_SIDE, MOST_SIDE), Qt.AspectRatioMode.KeepAspectRatio))
     picture = QPixmap.fromImageReader(reader)
     if picture.isNull():
+        from diffdesk.documents.images import thumbnail_png  # the image library, which the window can begin without
+
         with suppress(ImageError):
             picture.loadFromData(thumbnail_png(image.path, MOST_SIDE // 2))
     if picture.isNull() and image.thumbnail:
