@@ -334,6 +334,15 @@ def test_keys_of_a_conversation_do_nothing_in_another_place(elsewhere: MainWindo
     assert window.place is WindowPlace.DESK
 
 
+def test_the_menu_leaves_out_what_is_for_conversations_in_another_place(elsewhere: MainWindow) -> None:
+    menu = elsewhere.header.more_button.menu()
+    menu.aboutToShow.emit()
+    assert not any("conversation" in action.text() for action in menu.actions())
+    elsewhere.open_place(WindowPlace.CONVERSATIONS)
+    menu.aboutToShow.emit()
+    assert sum("conversation" in action.text() for action in menu.actions()) == 2
+
+
 def test_files_are_opened_where_one_is(elsewhere: MainWindow) -> None:
     wanted = collect(elsewhere.files_requested)
     QTest.keyClick(elsewhere, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
