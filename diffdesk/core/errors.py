@@ -6,7 +6,7 @@
     │   ├── ImageError            an image, or a page of a document, can't be read
     │   ├── PromptError           a request can't be sent as it is (empty, too long, can't see images)
     │   ├── SettingError          a setting's value is out of its range
-    │   ├── StoreError            the place where conversations are kept can't be used
+    │   ├── StoreError            what the program keeps can't be read or written
     │   ├── TableError            a table can't be read or written
     │   ├── RecogniserError       the text recogniser failed
     │   ├── ExportError           a corrected document can't be written
@@ -101,7 +101,7 @@ class SettingError(UserError):
 
 
 class StoreError(UserError):
-    """The place where conversations are kept can't be used."""
+    """What the program keeps can't be read or written."""
 
     kind = "store"
 

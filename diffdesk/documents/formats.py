@@ -7,3 +7,6 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", "
 
 PAGE_SUFFIXES = (*SUFFIXES, ".pdf")
 """Endings of the files that pages can be taken from."""
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm")
+"""Endings of the files that are tables, whatever is in them; other files may be plain lines."""

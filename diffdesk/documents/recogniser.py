@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import cast
 
 from diffdesk.core.errors import Cancelled, ImageError, RecogniserError, UserError
+from diffdesk.documents.child_pipe import Frame
+from diffdesk.documents.child_process import Child, child_command
 from diffdesk.documents.images import inspect_image
 from diffdesk.documents.page_source import PageSource
 from diffdesk.documents.recognised_page import RecognisedLine, RecognisedPage, RecognisedWord, WirePage
-from diffdesk.documents.recogniser_pipe import Frame
-from diffdesk.documents.recogniser_process import Child, child_command
 
-__all__ = ["RecognisedLine", "RecognisedPage", "RecognisedWord", "Recogniser", "child_command"]
+__all__ = ["RecognisedLine", "RecognisedPage", "RecognisedWord", "Recogniser"]
+
+CHILD = "diffdesk.documents.recogniser_child"
 
 PAGE_SECONDS = 60.0
 """How long a page of a PDF may take to be drawn; the heaviest of usual ones take two."""
@@ -45,7 +47,7 @@ class Recogniser:
     ) -> None:
         if idle_seconds <= 0:
             raise ValueError("idle_seconds must be positive")
-        self._command = child_command(idle_seconds, python)
+        self._command = child_command(CHILD, "--idle-seconds", str(idle_seconds), python=python)
         self._page_seconds = page_seconds
         self._turn = threading.Lock()
         self._state = threading.Lock()
@@ -152,7 +154,14 @@ class Recogniser:
                 return self._child, False
             if self._child is not None:
                 self._child.kill()
-            self._child = Child(self._command)
+            try:
+                self._child = Child(self._command)
+            except OSError as error:
+                raise RecogniserError(
+                    "The text recogniser can't be started",
+                    f"{self._command[0]}: {error.strerror or error}.",
+                    "Install the program again.",
+                ) from error
             return self._child, True
 
     def _forget(self, child: Child) -> None:

@@ -2,7 +2,7 @@
 
 Reads requests from standard input (``{"do": "read", "path": …}``, or ``count``, ``draw`` and ``thumbnail`` for
 PDFs) and answers each on standard output with ``{"page": …}`` or the like or ``{"error": …}``, as frames of
-`recogniser_pipe`. Ends when its input ends, even in the middle of its work, and by itself when nobody asked for a
+`child_pipe`. Ends when its input ends, even in the middle of its work, and by itself when nobody asked for a
 while, for its models take up to 1.3 GB. Opens no network socket, and lets no library in it open one. Started by
 `recogniser.Recogniser`; imports nothing heavy before the first request that needs it.
 """
@@ -26,7 +26,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from diffdesk.core.errors import ImageError, ProtocolError, RecogniserError, UserError
-from diffdesk.documents.recogniser_pipe import Frame, read_frame, write_frame
+from diffdesk.documents.child_pipe import Frame, read_frame, write_frame
 
 if TYPE_CHECKING:
     from diffdesk.documents.page_reader import TextEngine

@@ -1,1 +1,1 @@
-"""What the window and the command line share: which model to use, reading images, one question asked and answered."""
+"""What the window and the command line share: which model to use, reading images, reviews of pages, rows, measures."""

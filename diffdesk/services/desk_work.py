@@ -24,12 +24,6 @@ from diffdesk.store import DeskContent, DeskRow, DeskState, NewPage, Outcome
 
 TEXT_KIND = "text"
 NO_TEXT = "No text was found"
-FLUENT = (
-    "Fluent is not correct",
-    "A model writes what is likely, not what stands on the paper: a wrong figure or name reads as well as a right one. "
-    "Numbers, names and words that were read with certainty are protected; the rest is marked for you to look at.",
-)
-"""Said once, on the first page that was corrected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What is kept between two starts: conversations, messages, recordings of runs, attachments, small state.
+"""What is kept between two starts: conversations and their runs, pages of the desk, sheets of rows, attachments, state.
 
 The only place that knows SQLite. Everything else talks to a `Store` and gets frozen rows.
 """

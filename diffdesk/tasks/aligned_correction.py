@@ -36,7 +36,7 @@ from diffdesk.tasks.aligned import (
     text_window,
 )
 from diffdesk.tasks.guard import Guard, is_listing, writes_straight
-from diffdesk.tasks.read_lines import LinePiece, Pages, cut_line, match_lines, word_confidence
+from diffdesk.tasks.read_lines import LinePiece, Pages, cut_line, lost_in_words, match_lines, word_confidence
 from diffdesk.tasks.windows import Window, cut
 
 EDGE = 6  # slots of a text's canvas left free for what its end lacks
@@ -231,11 +231,7 @@ class _Work:
     def notes(self) -> tuple[str, ...]:
         """What the user should know."""
         left = (LEFT_ALONE,) if self._draft.guards.held == 0 and self._proposals else ()
-        names = " and ".join(dict.fromkeys(self._pages.lost))
-        if not names:
-            return left
-        lost = f"{names} can't be opened any more, so what was read from it was corrected without looking at it."
-        return (*left, lost)
+        return (*left, *lost_in_words(self._pages.lost))
 
     def canvases(self, is_cancelled: Callable[[], bool]) -> Generator[RunEvent, None, bool]:
         """Work through the parts; returns False if it was stopped."""

@@ -8,7 +8,7 @@ at hand, each piece goes with the part of the page that it stands in.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from diffdesk.tasks.chat import build_prompt, fitting_canvases
 from diffdesk.tasks.draft_pieces import Piece, pieces_of
 from diffdesk.tasks.draft_start import draft_start
 from diffdesk.tasks.page_bands import BandPictures
+from diffdesk.tasks.read_lines import lost_in_words
 from diffdesk.tasks.turn_proposals import (
     Answer,
     doubts_of,
@@ -81,7 +82,7 @@ def correct_in_turns(
         reason,
         work.tally.stats(),
         made_text(message.text, work.proposals),
-        notes=(*_lost_in_words(pictures.lost), *work.notes()),
+        notes=(*lost_in_words(pictures.lost), *work.notes()),
         error=error,
         proposals=tuple(work.proposals),
         doubts=tuple(work.doubts),
@@ -224,10 +225,3 @@ def fitting_length(tokens: int, most: int, growth: float = _GROWTH) -> int:
     """Positions of a canvas for a text of so many tokens that may grow: no more work than it is worth, up to `most`."""
     needed = int(tokens * growth) + _ENDING
     return next((length for length in _LENGTHS if needed <= length < most), most)
-
-
-def _lost_in_words(names: Sequence[str]) -> tuple[str, ...]:
-    if not names:
-        return ()
-    them = " and ".join(dict.fromkeys(names))
-    return (f"{them} can't be opened any more, so what was read from it was corrected without looking at it.",)

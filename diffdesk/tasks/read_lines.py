@@ -71,6 +71,14 @@ def match_lines(draft: str, lines: Sequence[ReadLine]) -> list[tuple[int, ReadLi
     ]
 
 
+def lost_in_words(names: Sequence[str]) -> tuple[str, ...]:
+    """What the user should know of images that were wanted and could not be opened, by their names."""
+    if not names:
+        return ()
+    them = " and ".join(dict.fromkeys(names))
+    return (f"{them} can't be opened any more, so what was read from it was corrected without looking at it.",)
+
+
 def word_confidence(line: ReadLine) -> NDArray[np.float32]:
     """float32[len(line.text)]: of the word that each character belongs to; 0 outside of words."""
     confidence = np.zeros(len(line.text), np.float32)

@@ -14,7 +14,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from diffdesk.core.errors import UserError
-from diffdesk.core.messages import MessageState, Role
+from diffdesk.core.messages import MessageState
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import TaskKind
 from diffdesk.core.trace import TraceEvent
@@ -22,6 +22,7 @@ from diffdesk.paths import Places, resource_dir
 from diffdesk.store import ConversationRow, DamagedStoreError, MessageRow, Store
 from diffdesk.ui.answering import Answering
 from diffdesk.ui.canvas import ReplayDialog
+from diffdesk.ui.fluent_note import FluentNote
 from diffdesk.ui.history_presenter import HistoryPresenter
 from diffdesk.ui.image_presenter import ImagePresenter
 from diffdesk.ui.image_text_presenter import ImageTextPresenter
@@ -29,6 +30,7 @@ from diffdesk.ui.lanes import Lanes
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.model_presenter import STATE_MODEL, ModelPresenter
 from diffdesk.ui.place_presenter import OPTION_RECOGNISER, PlacePresenter
+from diffdesk.ui.questions import Answerer, Asked, Questions
 from diffdesk.ui.rows import error_view, image_view, message_view
 from diffdesk.ui.span_presenter import SpanPresenter
 from diffdesk.ui.theme import ThemeKeeper
@@ -57,15 +59,6 @@ class _Opened:
     images: tuple[ImageView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question and its empty answer, both in the store."""
-
-    conversation: ConversationRow
-    answer: MessageRow
-    rows: list[MessageRow]
-
-
 class Controller(QObject):
     """The program behind the window."""
 
@@ -88,7 +81,8 @@ class Controller(QObject):
         self._image_texts = ImageTextPresenter(window, self.pool, self.answering.recogniser)
         self._history = HistoryPresenter(window, self.store, self.pool)
         lanes = Lanes(self.store, self.engine, self.pool, self.models)
-        self.places = PlacePresenter(window, themes, lanes, places, self.answering.recogniser)
+        self._fluent = FluentNote(window, self.store)
+        self.places = PlacePresenter(window, themes, lanes, places, self.answering.recogniser, self._fluent)
         self.spans = SpanPresenter(
             window,
             self.engine,
@@ -103,6 +97,8 @@ class Controller(QObject):
         self._draft = QTimer(self, interval=_DRAFT_MILLISECONDS, singleShot=True)
         self._draft.timeout.connect(self._keep_draft)
         self._draft_text = ""
+        self._questions = Questions(window, self.store, lambda: self._history.current, self._answerer)
+        self._is_on_page = False  # the answer being written corrects an image
         self._is_closing = False
         self.is_closed = False  # all lanes have ended
         self._connect()
@@ -117,8 +113,6 @@ class Controller(QObject):
         window.parameters_changed.connect(self._on_parameters_changed)
         window.model_chosen.connect(self.models.choose)
         window.unload_requested.connect(self.models.unload)
-        window.regenerate_requested.connect(self._on_regenerate_requested)
-        window.edit_requested.connect(self._on_edit_requested)
         window.version_requested.connect(self._on_version_requested)
         window.replay_requested.connect(self._on_replay_requested)
         window.sample_requested.connect(self._on_sample_requested)
@@ -127,6 +121,8 @@ class Controller(QObject):
         window.closed.connect(self.close)
         self.models.changed.connect(self._on_model_changed)
         self.answering.ended.connect(self._on_answered)
+        self._questions.asked.connect(self._on_asked)
+        self._questions.failed.connect(self._on_failed)
 
     def start(self) -> None:
         """Open the store and what was open last, and load the model; called once the window is on the screen."""
@@ -248,40 +244,17 @@ class Controller(QObject):
 
     # Questions and answers
 
-    @property
-    def _is_busy(self) -> bool:
-        """Whether the window is writing something already."""
-        return self.answering.is_busy or self.spans.is_busy
+    def _answerer(self) -> Answerer | None:
+        """By what a question is answered; None while the window is writing something already."""
+        is_busy = self.answering.is_busy or self.spans.is_busy
+        return None if is_busy else Answerer(self.models.view.name, self._parameters)
 
     def _on_sent(self, place: str, text: str, images: tuple[ImageView, ...]) -> None:
-        if self._is_busy:
-            return
-        kind, current = TaskKind(place), self._history.current
-        model, parameters = self.models.view.name, self._parameters
+        if self._questions.send(TaskKind(place), text, images):
+            self._draft.stop()
+            self._draft_text = ""
 
-        def work(store: Store) -> _Asked:
-            row = store.new_conversation(kind, model=model) if current is None else store.conversation(current)
-            store.add_message(
-                row.id,
-                Role.USER,
-                text,
-                parent_id=row.leaf,
-                attachments=[(one.key, one.name) for one in images],
-                state=MessageState.SENT,
-            )
-            store.save_draft(row.id if current is not None else kind, "")
-            return _with_answer(store, row.id, model, parameters)
-
-        def failed(error: UserError) -> None:
-            self._window.set_composer(text, images)
-            self._on_failed(error)
-
-        self._draft.stop()
-        self._draft_text = ""
-        self._window.clear_composer()
-        self.store.submit(work, lambda asked: self._on_asked(asked, kind), failed)
-
-    def _on_asked(self, asked: _Asked, kind: TaskKind) -> None:
+    def _on_asked(self, asked: Asked) -> None:
         """Question and empty answer are durable: show them and begin."""
         is_new = self._history.current != asked.conversation.id
         self._history.current = asked.conversation.id
@@ -289,34 +262,8 @@ class Controller(QObject):
             self.store.submit(lambda store: store.set_state(STATE_OPEN, asked.conversation.id))
         self._show(asked.conversation, asked.rows)
         self._history.refresh()
-        self.answering.begin(asked.answer, asked.rows[:-1], kind, self._parameters)
-
-    def _on_regenerate_requested(self, message: int) -> None:
-        model, parameters = self.models.view.name, self._parameters
-
-        def work(store: Store) -> _Asked:
-            row = store.message(message)
-            if row.parent_id is None:
-                raise LookupError(f"answer {message} has no question")
-            store.set_leaf(row.conversation_id, row.parent_id)
-            return _with_answer(store, row.conversation_id, model, parameters)
-
-        self._ask_again(work)
-
-    def _on_edit_requested(self, message: int, text: str) -> None:
-        model, parameters = self.models.view.name, self._parameters
-
-        def work(store: Store) -> _Asked:
-            row = store.message(message)
-            files = [(one.sha256, one.name) for one in row.attachments]
-            store.add_message(row.conversation_id, Role.USER, text, parent_id=row.parent_id, attachments=files)
-            return _with_answer(store, row.conversation_id, model, parameters)
-
-        self._ask_again(work)
-
-    def _ask_again(self, work: Callable[[Store], _Asked]) -> None:
-        if not self._is_busy:
-            self.store.submit(work, lambda asked: self._on_asked(asked, asked.conversation.place))
+        self._is_on_page = asked.is_on_page
+        self.answering.begin(asked.answer, asked.rows[:-1], asked.kind, self._parameters)
 
     def _on_version_requested(self, message: int, step: int) -> None:
         def work(store: Store) -> _Opened:
@@ -332,6 +279,8 @@ class Controller(QObject):
     def _on_answered(self, row: MessageRow) -> None:
         self._history.refresh()
         self._show_room(row)
+        if self._is_on_page and row.state is MessageState.COMPLETE:
+            self._fluent.say()
 
     def _show_room(self, row: MessageRow | None) -> None:
         """How much of the context a chat takes; a correction begins anew with every window."""
@@ -430,18 +379,3 @@ class Controller(QObject):
         self.store.close()
         self.is_closed = True
         self.closed.emit()
-
-
-def _with_answer(store: Store, conversation: int, model: str, parameters: GenerationParameters) -> _Asked:
-    """Add an empty answer below the conversation's leaf."""
-    leaf = store.conversation(conversation).leaf
-    answer = store.add_message(
-        conversation,
-        Role.ASSISTANT,
-        "",
-        parent_id=leaf,
-        state=MessageState.STREAMING,
-        model=model,
-        parameters=parameters,
-    )
-    return _Asked(store.conversation(conversation), answer, store.branch(conversation))

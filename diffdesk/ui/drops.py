@@ -9,10 +9,12 @@ from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QRectF, Qt, Signa
 from PySide6.QtGui import QColor, QDragMoveEvent, QDropEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from diffdesk.documents.formats import SUFFIXES
+from diffdesk.documents.formats import SUFFIXES, TABLE_SUFFIXES
 from diffdesk.ui.composer_edit import offered_images
 from diffdesk.ui.icons import pixmap
 from diffdesk.ui.theme import ThemeKeeper
+
+_PDF = ".pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,17 @@ class Dropped:
     sources: tuple[Path | bytes, ...] = ()
     text: str = ""
     at: QPoint = field(default_factory=QPoint)
+
+    @property
+    def has_pdf(self) -> bool:
+        """Whether a PDF file is among it."""
+        return any(isinstance(one, Path) and one.suffix.lower() == _PDF for one in self.sources)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether all of it are files of tables."""
+        files = [one for one in self.sources if isinstance(one, Path) and one.suffix.lower() in TABLE_SUFFIXES]
+        return bool(files) and len(files) == len(self.sources)
 
 
 def is_droppable(data: QMimeData) -> bool:
@@ -51,7 +64,7 @@ def sort_drop(data: QMimeData, at: QPoint) -> Dropped:
             images.extend(file for file in inside if file.suffix.lower() in SUFFIXES)
         elif isinstance(one, Path) and _is_model(one):
             return Dropped(model=one, at=at)
-        elif not isinstance(one, Path) or one.suffix.lower() != ".pdf":
+        elif not isinstance(one, Path) or one.suffix.lower() != _PDF:
             images.append(one)
     if sources:
         return Dropped(images=tuple(images), sources=tuple(sources), at=at)
@@ -65,20 +78,18 @@ def _is_model(file: Path) -> bool:
 class DropSheet(QWidget):
     """Covers its parent while something that can be dropped hovers over it, and says what that may be."""
 
-    def __init__(
-        self,
-        themes: ThemeKeeper,
-        parent: QWidget,
-        text: str = "Drop images, PDF files, text, or a model",
-        symbol: str = "image-plus",
-    ) -> None:
+    def __init__(self, themes: ThemeKeeper, parent: QWidget) -> None:
         super().__init__(parent)
-        self._text, self._symbol = text, symbol
+        self._text, self._symbol = "", ""
         self._covered = parent
         self._themes = themes
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAccessibleName("Drop here")
         self.hide()
+
+    def set_words(self, text: str, symbol: str) -> None:
+        """What may be dropped, and the name of an icon for it."""
+        self._text, self._symbol = text, symbol
 
     def show_over(self) -> None:
         """Cover the parent."""

@@ -102,6 +102,7 @@ class Header(QFrame):
         self._model = ModelView(ModelState.NONE, "")
         self._recent: tuple[Path, ...] = ()
         self._is_calm = False
+        self._is_conversation = True
         self._recogniser = RecogniserName.RAPIDOCR
         self._is_narrow = False
         self.setProperty("kind", "bar")
@@ -125,11 +126,11 @@ class Header(QFrame):
 
     def set_place(self, place: WindowPlace) -> None:
         """Show where one is: only conversations have a list, a title and settings of a run."""
-        is_conversation = place is WindowPlace.CONVERSATIONS
+        self._is_conversation = place is WindowPlace.CONVERSATIONS
         self.places.set_place(place)
         for one in (self.sidebar_button, self.title, self.settings_button):
-            one.setVisible(is_conversation)
-        self._gap.setVisible(not is_conversation)
+            one.setVisible(self._is_conversation)
+        self._gap.setVisible(not self._is_conversation)
 
     def set_model(self, model: ModelView) -> None:
         """Show how the model stands."""
@@ -260,9 +261,10 @@ class Header(QFrame):
         calm.setToolTip("While an answer is written, words appear only when they have settled.")
         menu.setToolTipsVisible(True)
         menu.addSeparator()
-        self._add(menu, "search", "Find in this conversation", "Ctrl+F", self.find_requested)
-        self._add(menu, "file-text", "Save conversation as Markdown…", "", self.export_requested)
-        menu.addSeparator()
+        if self._is_conversation:
+            self._add(menu, "search", "Find in this conversation", "Ctrl+F", self.find_requested)
+            self._add(menu, "file-text", "Save conversation as Markdown…", "", self.export_requested)
+            menu.addSeparator()
         self._add(menu, "keyboard", "Keys", "F1", self.keys_requested)
         menu.addAction(icon("info", colour), "About DiffDesk", self.about_requested.emit)
 

@@ -29,8 +29,7 @@ def load_large(image: ImageView) -> QPixmap:
         reader.setScaledSize(size.scaled(QSize(MOST_SIDE, MOST_SIDE), Qt.AspectRatioMode.KeepAspectRatio))
     picture = QPixmap.fromImageReader(reader)
     if picture.isNull():
-        # Here, so that the window opens without the image library.
-        from diffdesk.documents.images import thumbnail_png
+        from diffdesk.documents.images import thumbnail_png  # the image library, which the window can begin without
 
         with suppress(ImageError):
             picture.loadFromData(thumbnail_png(image.path, MOST_SIDE // 2))

@@ -14,26 +14,21 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QPoint, Qt, Signal
-from PySide6.QtGui import (
-    QCloseEvent,
-    QKeyEvent,
-    QKeySequence,
-    QShortcut,
-)
-from PySide6.QtWidgets import QApplication, QMainWindow, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
 from diffdesk.core.messages import MessageState, Role
 from diffdesk.core.parameters import GenerationParameters, SamplerDefaults
 from diffdesk.ui.banner import Action, BannerStack, Kind
 from diffdesk.ui.canvas import LiveMessage
 from diffdesk.ui.centre import Centre
+from diffdesk.ui.conversation_keys import ConversationKeys
 from diffdesk.ui.conversation_list import Sidebar
 from diffdesk.ui.drops import Dropped, DropTarget
 from diffdesk.ui.header import Header
 from diffdesk.ui.image_dialog import ImageDialog
 from diffdesk.ui.keys import KEYS
 from diffdesk.ui.keys_dialog import KeysDialog
-from diffdesk.ui.message_widget import MessageWidget
 from diffdesk.ui.place_stack import PlaceStack
 from diffdesk.ui.place_switch import WindowPlace
 from diffdesk.ui.settings_panel import SettingsPanel
@@ -53,18 +48,26 @@ from diffdesk.ui.views import (
 from diffdesk.ui.window_dialogs import ask_export, ask_folder, ask_images, ask_link, ask_model_file, say_about
 from diffdesk.ui.window_style import window_stylesheet
 
+DROP_WORDS = {
+    WindowPlace.CONVERSATIONS: ("Drop images, PDF files, text, or a model", "image-plus"),
+    WindowPlace.DESK: ("Drop images, PDF files, folders or text", "image-plus"),
+    WindowPlace.REWRITER: ("Drop a table or a file of lines", "table"),
+}
+
 
 class MainWindow(QMainWindow):
     """See the module. Signals carry what the user wants; methods show what is so.
 
-    `place_requested(place)` comes when a place is wanted whose widget isn't there yet: see `add_place`.
+    `place_requested(place)` comes when a place is wanted whose widget isn't there yet: see `add_place`;
+    `files_requested(place)` when files are to be opened in a place that isn't that of the conversations.
     `sent(place, text, images)`; `images_offered` carries a list of paths and PNG bytes; `image_text_requested` the
     images whose text is wanted in their place; `model_chosen` a path, or None for the starter model;
     `view_option_changed` "theme", "zoom" or "calm" with its value, already in force.
     """
 
     place_requested = Signal(str)
-    sources_dropped = Signal(object)  # Dropped: not on the composer
+    sources_dropped = Signal(object)  # Dropped: neither a model nor for the composer
+    files_requested = Signal(str)
     sent = Signal(str, str, object)
     stop_requested = Signal()
     new_requested = Signal()
@@ -119,7 +122,9 @@ class MainWindow(QMainWindow):
         column.addWidget(self.places, 1)
         self.setCentralWidget(whole)
         self.drops = DropTarget(themes, self, whole)
+        self.drops.sheet.set_words(*DROP_WORDS[self.place])
         self.drops.dropped.connect(self._on_dropped)
+        self._keys = ConversationKeys(self)
         self._connect_parts()
         self._connect_messages()
         self._bind_keys()
@@ -143,7 +148,7 @@ class MainWindow(QMainWindow):
         header.sidebar_toggled.connect(self._on_sidebar_toggled)
         header.settings_toggled.connect(self._on_settings_toggled)
         header.export_requested.connect(self._on_export_chosen)
-        header.find_requested.connect(self._on_find_pressed)
+        header.find_requested.connect(self._keys.actions["find"])
         header.keys_requested.connect(self.show_keys)
         header.about_requested.connect(self.show_about)
         header.option_chosen.connect(self._on_option_chosen)
@@ -181,18 +186,11 @@ class MainWindow(QMainWindow):
         self.spans.refused.connect(lambda why: self.show_toast(why, "", None))
 
     def _bind_keys(self) -> None:
-        find = self.centre.find_bar
         actions: dict[str, Callable[[], object]] = {
-            "send": self._on_send_pressed,
-            "edit_last": self._on_edit_last_pressed,
-            "rewrite": self.spans.open_card,
-            "attach": self._on_attach_requested,
+            **self._keys.actions,
+            "open": self._on_open_pressed,
             "new": self._on_new_pressed,
             "search": self._on_search_pressed,
-            "find": self._on_find_pressed,
-            "find_next": lambda: find.step(1),
-            "find_previous": lambda: find.step(-1),
-            "rename": self._on_rename_pressed,
             "sidebar": self._on_sidebar_toggled,
             "settings": self._on_settings_toggled,
             "zoom_in": lambda: self._zoom(self._themes.zoom_in),
@@ -216,6 +214,16 @@ class MainWindow(QMainWindow):
         """Where one is."""
         return self.places.place
 
+    @property
+    def current(self) -> int | None:
+        """The conversation that is open."""
+        return self._current
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is being written."""
+        return self._is_busy
+
     def add_place(self, place: WindowPlace, widget: QWidget) -> None:
         """Give a place its widget; it is made when the place is first wanted, so that the window opens quickly."""
         self.places.add(place, widget)
@@ -226,6 +234,7 @@ class MainWindow(QMainWindow):
 
     def _on_place_opened(self, place: str) -> None:
         self.header.set_place(WindowPlace(place))
+        self.drops.sheet.set_words(*DROP_WORDS[self.place])
         if self.place is WindowPlace.CONVERSATIONS:
             self.composer.edit.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -414,10 +423,6 @@ class MainWindow(QMainWindow):
         if self._current is not None:
             self.conversation_renamed.emit(self._current, title)
 
-    def _on_find_pressed(self) -> None:
-        if self.place is WindowPlace.CONVERSATIONS:
-            self.centre.find_bar.open_bar()
-
     def _on_new_pressed(self) -> None:
         self.open_place(WindowPlace.CONVERSATIONS)
         self.stage.close_on_top()
@@ -459,32 +464,11 @@ class MainWindow(QMainWindow):
             self.stage.set_sidebar(True)
         self.sidebar.focus_search()
 
-    def _on_rename_pressed(self) -> None:
-        if self.sidebar.list.hasFocus():
-            self.sidebar.start_rename()
-        elif self._current is not None:
-            self.header.title.setFocus(Qt.FocusReason.ShortcutFocusReason)
-            self.header.title.selectAll()
-
-    def _on_send_pressed(self) -> None:
-        """Ctrl+Enter: sends the edit of a message if one is open, else what is in the composer."""
-        focused = QApplication.focusWidget()
-        parent: QWidget | None = focused if isinstance(focused, QPlainTextEdit) else None
-        while parent is not None and not isinstance(parent, MessageWidget):
-            parent = parent.parentWidget()
-        if isinstance(parent, MessageWidget) and parent.is_editing:
-            parent.accept_edit()
-        elif not self.composer.edit.is_composing and self.place is WindowPlace.CONVERSATIONS:
-            self.composer.send()
-
-    def _on_edit_last_pressed(self) -> None:
-        mine = [one.id for one in self.transcript.views if one.role is Role.USER]
-        if not mine or self._is_busy or self.place is not WindowPlace.CONVERSATIONS:
-            return
-        self.transcript.scroll_to_message(mine[-1])
-        widget = self.transcript.widget_of(mine[-1])
-        if isinstance(widget, MessageWidget):
-            widget.start_editing()
+    def _on_open_pressed(self) -> None:
+        if self.place is WindowPlace.CONVERSATIONS:
+            self._on_attach_requested()
+        else:
+            self.files_requested.emit(self.place.value)
 
     def _on_attach_requested(self) -> None:
         ask_images(self, self.images_offered.emit)
@@ -517,9 +501,11 @@ class MainWindow(QMainWindow):
     def _on_dropped(self, dropped: Dropped) -> None:
         if dropped.model is not None:
             self.model_chosen.emit(dropped.model)
-        elif dropped.images and self._is_on_composer(dropped.at):
+        elif self.place is not WindowPlace.CONVERSATIONS:
+            self.sources_dropped.emit(dropped)
+        elif dropped.images and self._is_on_composer(dropped.at) and not dropped.is_table:
             self.images_offered.emit(list(dropped.images))
-        elif dropped.sources or (dropped.text and self.place is WindowPlace.DESK):
+        elif dropped.sources:
             self.sources_dropped.emit(dropped)
         elif dropped.text:
             self.composer.edit.insertPlainText(dropped.text)
@@ -532,14 +518,9 @@ class MainWindow(QMainWindow):
     # --- Qt -------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape: closes what lies on top, then the search, then stops the answer."""
+        """Escape, where no field wanted it."""
         if event.key() == Qt.Key.Key_Escape:
-            if self.stage.close_on_top():
-                return
-            if self.centre.find_bar.isVisible():
-                self.centre.find_bar.close_bar()
-            elif self._is_busy:
-                self.stop_requested.emit()
+            self._keys.escape()
             return
         super().keyPressEvent(event)
 

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QPlainTextEdit
 from diffdesk.core.messages import MessageState, Role
 from diffdesk.ui.differences_view import DifferencesView
 from diffdesk.ui.icons import icon
+from diffdesk.ui.message_editor import MessageEditor
 from diffdesk.ui.message_parts import STATE_TEXTS, Action, ActionBar, StateNote, ThoughtFold, Thumbnail, label
 from diffdesk.ui.spacing import scale_spacing
 from diffdesk.ui.text_views import MarkdownView, PlainView, TextView
@@ -57,7 +58,7 @@ class MessageWidget(QFrame):
         self._is_literal = is_literal  # where answers are set as Markdown a changed one is, too, without its marks
         self._themes = themes
         self._actions: ActionBar | None = None
-        self._editor: QPlainTextEdit | None = None
+        self._editor: MessageEditor | None = None
         self._is_last = False
         self._is_active = False
         self._is_stale = False
@@ -85,7 +86,7 @@ class MessageWidget(QFrame):
     @property
     def editor(self) -> QPlainTextEdit | None:
         """The field in which the text is being edited, if it is."""
-        return self._editor
+        return None if self._editor is None else self._editor.field
 
     @property
     def thought(self) -> ThoughtFold | None:
@@ -319,38 +320,20 @@ class MessageWidget(QFrame):
     # --- editing --------------------------------------------------------------------------------------
 
     def _open_editor(self) -> None:
-        editor = QPlainTextEdit(self.view.text)
-        editor.setAccessibleName("Edit your message")
-        editor.setTabChangesFocus(True)
-        lines = min(10, max(2, self.view.text.count("\n") + 1 + len(self.view.text) // 70))
-        editor.setFixedHeight(editor.fontMetrics().lineSpacing() * lines + 24)
-        send = QPushButton("Send again")
-        send.setProperty("kind", "primary")
-        cancel = QPushButton("Cancel")
-        send.clicked.connect(self.accept_edit)
-        cancel.clicked.connect(self._close_editor)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        row.addWidget(cancel)
-        row.addWidget(send)
-        panel = QWidget()
-        column = QVBoxLayout(panel)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(editor)
-        column.addLayout(row)
-        self._editor, self._edit_panel = editor, panel
-        self._card.addWidget(panel)
-        panel.show()  # now, not with the next turn of the event loop: its height is measured at once
+        editor = MessageEditor(self.view.text)
+        editor.sent.connect(self.accept_edit)
+        editor.left.connect(self._close_editor)
+        self._editor = editor
+        self._card.addWidget(editor)
         if self._text is not None:
             self._text.hide()
-        editor.setFocus(Qt.FocusReason.OtherFocusReason)
-        editor.selectAll()
+        editor.begin()
 
     def accept_edit(self) -> None:
         """Send the edited text."""
         if self._editor is None:
             return
-        text = self._editor.toPlainText().strip()
+        text = self._editor.field.toPlainText().strip()
         self._close_editor()
         if text:
             self.edit_requested.emit(self.view.id, text)
@@ -358,10 +341,10 @@ class MessageWidget(QFrame):
     def _close_editor(self) -> None:
         if self._editor is None:
             return
-        self._editor = None
-        self._card.removeWidget(self._edit_panel)
-        self._edit_panel.hide()
-        self._edit_panel.deleteLater()
+        editor, self._editor = self._editor, None
+        self._card.removeWidget(editor)
+        editor.hide()
+        editor.deleteLater()
         if self._text is not None:
             self._text.show()
         self.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -19,6 +19,7 @@ from diffdesk.documents.text_recogniser import TextRecogniser, choose_recogniser
 from diffdesk.paths import Places
 from diffdesk.store import DeskState, Store
 from diffdesk.ui.drops import Dropped
+from diffdesk.ui.fluent_note import FluentNote
 from diffdesk.ui.image_presenter import ImagePresenter
 from diffdesk.ui.lanes import Lanes
 from diffdesk.ui.main_window import MainWindow
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 CANT_ASK_MODEL = "The model in use corrects text and doesn't chat. Open DiffusionGemma from the model menu to ask it."
 CANT_ASK_PDF = "A chat takes images. Save the page you want to ask about as an image."
+NO_TABLE = "The rewriter takes tables, files of lines, and text"
 OPTION_RECOGNISER = "recogniser"
 
 
@@ -40,7 +42,13 @@ class PlacePresenter(QObject):
     """See the module."""
 
     def __init__(
-        self, window: MainWindow, themes: ThemeKeeper, lanes: Lanes, places: Places, recogniser: Recogniser
+        self,
+        window: MainWindow,
+        themes: ThemeKeeper,
+        lanes: Lanes,
+        places: Places,
+        recogniser: Recogniser,
+        fluent: FluentNote,
     ) -> None:
         super().__init__(window)
         self._window = window
@@ -48,12 +56,15 @@ class PlacePresenter(QObject):
         self._lanes = lanes
         self._places = places
         self._own = recogniser
+        self._fluent = fluent
         self._recogniser: TextRecogniser = recogniser
         self._parameters = GenerationParameters()
         self._images: ImagePresenter | None = None
+        self._waiting = ""  # title of what is said of pages that were left
         self.desk: DeskPresenter | None = None
         self.rewriter: RewritePresenter | None = None
         window.place_requested.connect(self._on_place_requested)
+        window.files_requested.connect(self._on_files_requested)
         window.sources_dropped.connect(self._on_sources_dropped)
         window.view_option_changed.connect(self._on_view_option_changed)
 
@@ -91,9 +102,12 @@ class PlacePresenter(QObject):
         if self.desk is None:
             from diffdesk.ui.desk.desk_presenter import DeskPresenter
 
-            self.desk = DeskPresenter(self._window, self._themes, self._lanes, self._places, self._recogniser)
+            self.desk = DeskPresenter(
+                self._window, self._themes, self._lanes, self._places, self._recogniser, self._fluent
+            )
             self.desk.set_parameters(self._parameters)
             self._window.add_place(WindowPlace.DESK, self.desk.view)
+            self._window.withdraw_banner(self._waiting)
             self.desk.start()
             _settle()
         return self.desk
@@ -104,9 +118,8 @@ class PlacePresenter(QObject):
             from diffdesk.ui.rewrite.rewrite_presenter import RewritePresenter
             from diffdesk.ui.rewrite.rewrite_view import RewriteView
 
-            view, lanes = RewriteView(self._themes), self._lanes
-            self.rewriter = RewritePresenter(view, lanes.engine, lanes.store, lanes.pool, lanes.models)
-            self._window.add_place(WindowPlace.REWRITER, view)
+            self.rewriter = RewritePresenter(self._window, RewriteView(self._themes), self._lanes)
+            self._window.add_place(WindowPlace.REWRITER, self.rewriter.view)
             self.rewriter.start()
             _settle()
         return self.rewriter
@@ -135,25 +148,42 @@ class PlacePresenter(QObject):
         elif place == WindowPlace.REWRITER:
             self.open_rewriter()
 
+    def _on_files_requested(self, place: str) -> None:
+        if place == WindowPlace.DESK:
+            self.open_desk().view.add_requested.emit()
+        elif place == WindowPlace.REWRITER:
+            self.open_rewriter().view.ask_file()
+
     def _on_counted(self, waiting: int) -> None:
         if not waiting or self.desk is not None:
             return
         pages = "1 page waits" if waiting == 1 else f"{waiting:,} pages wait"
-        view = ErrorView(f"{pages} on the desk", "They were not corrected yet when the program ended.")
+        self._waiting = f"{pages} on the desk"
+        view = ErrorView(self._waiting, "They were not corrected yet when the program ended.")
         self._window.show_banner(view, "info", [("Open the desk", lambda: self._window.open_place(WindowPlace.DESK))])
 
     def _on_sources_dropped(self, dropped: Dropped) -> None:
-        """On the desk pages join its queue; elsewhere the user says what is wanted."""
+        """On the desk pages join its queue, the rewriter takes a table; elsewhere the user says what is wanted."""
         if self._window.place is WindowPlace.DESK:
             desk = self.open_desk()
             desk.add(dropped.sources)
             desk.add_text(dropped.text)
-            return
+        elif self._window.place is WindowPlace.REWRITER or dropped.is_table:
+            self._window.open_place(WindowPlace.REWRITER)
+            if not self.open_rewriter().view.take(dropped):
+                self._window.show_toast(NO_TABLE, "", None)
+        else:
+            self._ask(dropped)
+
+    def _ask(self, dropped: Dropped) -> None:
         from diffdesk.ui.desk.drop_question import DropQuestion
 
         info = self._lanes.models.info
-        cannot = CANT_ASK_MODEL if info is not None and not info.can_chat else "" if dropped.images else CANT_ASK_PDF
-        question = DropQuestion(self._themes, len(dropped.sources), cannot, self._window)
+        cannot = CANT_ASK_PDF if dropped.has_pdf else ""
+        if info is not None and not info.can_chat:
+            cannot = CANT_ASK_MODEL
+        noun = "file" if dropped.has_pdf else "image"
+        question = DropQuestion(self._themes, len(dropped.sources), noun, cannot, self._window)
         question.chosen.connect(lambda which: self._on_drop_answered(which, dropped))
         question.open()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from PySide6.QtCore import QEvent, QSize, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton
 
 from diffdesk.ui.buttons import icon_side
@@ -65,7 +65,7 @@ class PlaceSwitch(QFrame):
             button.setAccessibleName(name)
             button.setAccessibleDescription(_HELP[place])
             button.clicked.connect(lambda _=False, one=place: self.chosen.emit(one.value))
-            button.toggled.connect(self._dress)
+            button.toggled.connect(self._on_toggled)
             self._group.addButton(button)
             self._buttons[place] = button
             row.addWidget(button)
@@ -92,6 +92,13 @@ class PlaceSwitch(QFrame):
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             self._dress()
+
+    def _on_toggled(self) -> None:
+        """Tab goes to the place where one is; by itself Qt keeps to the button that had the keyboard last."""
+        for button in self._buttons.values():
+            is_here = button.isChecked()
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus if is_here else Qt.FocusPolicy.ClickFocus)
+        self._dress()
 
     def _dress(self) -> None:
         theme, side = self._themes.theme, icon_side(self)

@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from diffdesk.store import RewriteRow, RowState
 from diffdesk.ui.app import Program
+from diffdesk.ui.place_switch import WindowPlace
 from diffdesk.ui.rewrite.rewrite_presenter import RewritePresenter
 from diffdesk.ui.rewrite.rewrite_view import RewriteView
 from diffdesk.ui.rewrite.sheet_state import SheetState
@@ -63,12 +64,7 @@ class Rewriter:
 
 
 def open_rewriter(program: Program) -> Rewriter:
-    """Show the rewriter of a program, started."""
-    controller = program.controller
-    view = RewriteView(program.themes)
-    lanes = (controller.engine, controller.store, controller.pool, controller.models)
-    presenter = RewritePresenter(view, *lanes)
-    view.resize(1000, 700)
-    view.show()
-    presenter.start()
-    return Rewriter(view, presenter, controller.store)
+    """Go to the rewriter."""
+    program.window.open_place(WindowPlace.REWRITER)
+    presenter = program.controller.places.open_rewriter()
+    return Rewriter(presenter.view, presenter, program.controller.store)

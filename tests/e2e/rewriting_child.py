@@ -14,12 +14,11 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
 
-from diffdesk.paths import choose_places
 from diffdesk.store import RewriteRow
-from diffdesk.ui.app import Program, build_program, make_application
+from diffdesk.ui.app import Program
 from diffdesk.ui.views import ModelState
 from tests.e2e.rewriter import open_rewriter
-from tests.e2e.typist import say
+from tests.e2e.until_killed import run_until_killed, say
 
 
 class Worker(QObject):
@@ -51,15 +50,5 @@ class Worker(QObject):
             say(kept=row.number, answer=row.answer)
 
 
-def main() -> None:
-    """Open the program on the profile and rewrite until killed."""
-    application = make_application()
-    program = build_program(choose_places(Path(sys.argv[1])))
-    program.controller.start()
-    program.window.show()
-    Worker(program, Path(sys.argv[2]))
-    application.exec()
-
-
 if __name__ == "__main__":
-    main()
+    run_until_killed(lambda program: Worker(program, Path(sys.argv[2])))

@@ -46,9 +46,7 @@ def press(rewriter: Rewriter, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.Ke
 def rewriter(qtbot: QtBot, start: Callable[[], Program]) -> Rewriter:
     program = start()
     wait_for_model(qtbot, program)
-    made = open_rewriter(program)
-    qtbot.addWidget(made.view, before_close_func=lambda _: made.presenter.close())
-    return made
+    return open_rewriter(program)
 
 
 def test_twelve_lines_are_rewritten_paused_resumed_decided_on_and_exported(
@@ -112,7 +110,6 @@ def test_a_question_comes_in_between_two_rows(qtbot: QtBot, start: Callable[[], 
     program = start()
     wait_for_model(qtbot, program)
     rewriter = open_rewriter(program)
-    qtbot.addWidget(rewriter.view, before_close_func=lambda _: rewriter.presenter.close())
     rewriter.view.text_offered.emit("\n".join(NOISY * 6))
     rewriter.wait_for_sheet(qtbot)
     rewriter.view.work_pressed.emit()
@@ -152,7 +149,6 @@ def test_an_engine_that_dies_costs_no_row(qtbot: QtBot, start: Callable[[], Prog
     program = start()
     wait_for_model(qtbot, program)
     rewriter = open_rewriter(program)
-    qtbot.addWidget(rewriter.view, before_close_func=lambda _: rewriter.presenter.close())
     rewriter.view.text_offered.emit("\n".join(NOISY * 2))
     rewriter.wait_for_sheet(qtbot)
     rewriter.view.work_pressed.emit()
@@ -171,7 +167,6 @@ def test_a_model_that_cannot_be_loaded_pauses_the_work(
     program = start()
     wait_for_model(qtbot, program)
     rewriter = open_rewriter(program)
-    qtbot.addWidget(rewriter.view, before_close_func=lambda _: rewriter.presenter.close())
     rewriter.view.text_offered.emit("\n".join(NOISY))
     rewriter.wait_for_sheet(qtbot)
     rewriter.view.work_pressed.emit()

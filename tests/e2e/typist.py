@@ -9,25 +9,16 @@ Types the next question when an answer has ended, for ever.
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtTest import QTest
 
 from diffdesk.core.trace import CanvasFrame
-from diffdesk.paths import choose_places
 from diffdesk.store import MessageRow
-from diffdesk.ui.app import Program, build_program, make_application
+from diffdesk.ui.app import Program
 from diffdesk.ui.composer import Composer
+from tests.e2e.until_killed import run_until_killed, say
 
 NOISY = "Tbe quick brown f0x jumps ovcr the lazy d0g while tlie rnoon rises be hind the hills and the sea. " * 3
-
-
-def say(**what: object) -> None:
-    """One line for whoever started this."""
-    print(json.dumps(what), flush=True)
 
 
 class Typist(QObject):
@@ -77,16 +68,5 @@ class Typist(QObject):
             say(engine=pid)
 
 
-def main() -> None:
-    """Open the program on the profile and type until killed."""
-    places = choose_places(Path(sys.argv[1]))
-    application = make_application()
-    program = build_program(places)
-    program.controller.start()
-    program.window.show()
-    Typist(program)
-    application.exec()
-
-
 if __name__ == "__main__":
-    main()
+    run_until_killed(Typist)

@@ -1,7 +1,7 @@
 """The process that writes searchable PDFs: ``python -m diffdesk.documents.exports.pdf_child``.
 
 qpdf and the decoders of images are native code that may crash or swell. What to write comes as frames of
-`recogniser_pipe` on standard input: ``{"part", "title", "source"}`` first (a source is the PDF to copy; none means that
+`child_pipe` on standard input: ``{"part", "title", "source"}`` first (a source is the PDF to copy; none means that
 pages are made of images), then ``{"page", "number", "image"}`` for each page, answered by ``{"pages": so many}``, at
 last ``{"finish": true}``, answered by ``{"written": true}``. Anything that goes wrong is answered by ``{"error": …}``
 and ends the process. So does the end of its input; then nobody is left to remove the part but the child itself.
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from diffdesk.core.errors import ExportError, UserError
+from diffdesk.documents.child_pipe import Frame, read_frame, write_frame
 from diffdesk.documents.exports.target import not_written
 from diffdesk.documents.recognised_page import RecognisedPage, WirePage
-from diffdesk.documents.recogniser_pipe import Frame, read_frame, write_frame
 
 
 class _Document(Protocol):

@@ -5,34 +5,18 @@ Free of Qt and of PDF; its call blocks and is made from a pool thread.
 
 from __future__ import annotations
 
-import os
-import queue
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
-import diffdesk
-from diffdesk.core.errors import Cancelled, ExportError, ProtocolError, UserError
+from diffdesk.core.errors import ExportError, UserError
+from diffdesk.documents.child_pipe import Frame
+from diffdesk.documents.child_process import Child, child_command
 from diffdesk.documents.exports.export_page import ExportPage
 from diffdesk.documents.page_source import PageKind
-from diffdesk.documents.recogniser_pipe import Frame, read_frame, write_frame
 
-_CANCEL_CHECK_SECONDS = 0.05
-_LAST_WORDS_SECONDS = 5.0
-_REPORT_BYTES = 4000
-
-
-def child_command() -> list[str]:
-    """The command that starts the child.
-
-    The one place to change for a bundle, where `sys.executable` is the program itself and knows no ``-m``.
-    """
-    return [sys.executable, "-m", "diffdesk.documents.exports.pdf_child"]
+CHILD = "diffdesk.documents.exports.pdf_child"
 
 
 def write_pdf(
@@ -74,9 +58,9 @@ def write_pdf(
                 )
             image = page.image and str(page.image.absolute())
             number = page.source.number if page.source is not None else 0
-            child.ask({"page": page.page.to_wire(), "number": number, "image": image}, is_cancelled)
+            _ask(child, {"page": page.page.to_wire(), "number": number, "image": image}, is_cancelled)
             page = next(remaining, None)
-        child.ask({"finish": True}, is_cancelled)
+        _ask(child, {"finish": True}, is_cancelled)
 
 
 def _pdf_of(page: ExportPage) -> Path | None:
@@ -84,98 +68,30 @@ def _pdf_of(page: ExportPage) -> Path | None:
     return page.source.path if is_pdf and page.source is not None else None
 
 
-class _Child:
-    """The child process, its pipes, and a thread that reads its answers: a pipe can't be waited for with a limit."""
+@contextmanager
+def _running() -> Iterator[Child]:
+    command = child_command(CHILD)
+    try:
+        child = Child(command)
+    except OSError as error:
+        raise ExportError(
+            "The PDF writer can't be started", f"{command[0]}: {error.strerror or error}.", "Install the program again."
+        ) from error
+    try:
+        yield child
+    finally:
+        child.kill()
 
-    def __init__(self, errors: BinaryIO) -> None:
-        self._errors = errors
-        try:
-            self._process = subprocess.Popen(
-                child_command(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=_environment(),
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-        except OSError as error:
-            raise ExportError(
-                "The PDF writer can't be started", f"{error.strerror or error}.", "Install the program again."
-            ) from error
-        self._requests = cast("BinaryIO", self._process.stdin)
-        self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
-        self._listener = threading.Thread(target=self._listen, name="PDF writer's answers", daemon=True)
-        self._listener.start()
 
-    def tell(self, frame: Frame) -> None:
-        # Whoever died early has said why in its last answer, or left an exit code.
-        with suppress(OSError):
-            write_frame(self._requests, frame)
-
-    def ask(self, frame: Frame, is_cancelled: Callable[[], bool]) -> None:
-        """Sends a request and waits until it is done."""
-        self.tell(frame)
-        while True:
-            if is_cancelled():
-                raise Cancelled
-            try:
-                answer = self._answers.get(timeout=_CANCEL_CHECK_SECONDS)
-            except queue.Empty:
-                continue
-            if answer is None:
-                raise self._died()
-            if "error" in answer:
-                raise UserError.from_wire(cast("dict[str, str]", answer["error"]))
-            return
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._listener.join()
-        for stream in (self._process.stdin, self._process.stdout):
-            # A request that was not sent yet has nobody to go to.
-            with suppress(OSError):
-                if stream is not None:
-                    stream.close()
-
-    def _died(self) -> ExportError:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_LAST_WORDS_SECONDS)
-        end = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(end - _REPORT_BYTES, 0))
-        report = self._errors.read().decode("utf-8", "replace").strip()
-        return ExportError(
+def _ask(child: Child, request: Frame, is_cancelled: Callable[[], bool]) -> None:
+    """Has the child do something and waits until it is done."""
+    answer = child.ask(request, is_cancelled)
+    if answer is None:
+        raise ExportError(
             "The PDF writer crashed",
             "It ended without an answer. Nothing else is affected, and no file was left behind.",
             "Try again; if it happens again, export as text, hOCR or ALTO.",
-            f"exit code {self._process.returncode}\n{report}".strip(),
+            f"exit code {child.process.returncode}\n{child.report}".strip(),
         )
-
-    def _listen(self) -> None:
-        answers = cast("BinaryIO", self._process.stdout)
-        # What can't be understood is as good as dead, and is ended by whoever waits.
-        with suppress(ProtocolError, OSError):
-            while (frame := read_frame(answers)) is not None:
-                self._answers.put(frame)
-        self._answers.put(None)
-
-
-@contextmanager
-def _running() -> Iterator[_Child]:
-    # A file for its errors, for a pipe that nobody reads would block it once it is full.
-    with tempfile.TemporaryFile() as errors:
-        child = _Child(errors)
-        try:
-            yield child
-        finally:
-            child.end()
-
-
-def _environment() -> dict[str, str]:
-    """The child's environment: it finds this very package, and never modules in the current folder."""
-    environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
-    root = Path(diffdesk.__file__).resolve().parent.parent
-    if root.name not in {"site-packages", "dist-packages"}:
-        others = os.environ.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(root), *([others] if others else [])])
-    return environment
+    if "error" in answer:
+        raise UserError.from_wire(cast("dict[str, str]", answer["error"]))

@@ -159,6 +159,7 @@ class LiveMessage(QWidget):
         self._stop.show()
         self._status.set_text("")
         self.announcer.speak(f"{title}.")
+        self._on_height_changed()
 
     def show_waiting(self, text: str) -> None:
         """Say what the answer waits for, as in "Reading the prompt: 512 of 2,048 tokens"."""

@@ -33,6 +33,7 @@ from diffdesk.ui.desk.desk_view import DeskView
 from diffdesk.ui.desk.desk_views import PageState, QueueRow, QueueStatus
 from diffdesk.ui.desk.live_page import LivePage
 from diffdesk.ui.desk.page_opening import PageOpening
+from diffdesk.ui.fluent_note import FluentNote
 from diffdesk.ui.lanes import Lanes
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.rows import error_view
@@ -41,7 +42,7 @@ from diffdesk.ui.theme import ThemeKeeper
 from diffdesk.ui.views import ErrorView
 from diffdesk.ui.window_dialogs import ask_folder_of_pages, ask_pages
 
-STATE_FLUENT, STATE_PAUSED = "desk_fluent_said", "desk_paused"
+STATE_PAUSED = "desk_paused"
 _PASTED = "Pasted image"
 _SILENT_SECONDS = 20.0
 _WATCH_MILLISECONDS = 2000
@@ -57,11 +58,12 @@ class DeskPresenter(QObject):
         lanes: Lanes,
         places: Places,
         recogniser: TextRecogniser,
+        fluent: FluentNote,
     ) -> None:
         super().__init__(window)
         self._window = window
         self._lanes = lanes
-        self._has_said_fluent = True
+        self._fluent = fluent
         # Pages are drawn by a process of their own, so that one can be looked at while another is read.
         self._drawer = Recogniser()
         self._images = PageImages(places.data / "pages", self._drawer)
@@ -104,11 +106,11 @@ class DeskPresenter(QObject):
     def start(self) -> None:
         """Show the queue as it was left, and go on with it unless it was paused."""
 
-        def work(store: Store) -> tuple[list[DeskRow], bool, bool]:
-            return store.desk.pages(), store.state(STATE_FLUENT, False), store.state(STATE_PAUSED, False)
+        def work(store: Store) -> tuple[list[DeskRow], bool]:
+            return store.desk.pages(), store.state(STATE_PAUSED, False)
 
-        def done(found: tuple[list[DeskRow], bool, bool]) -> None:
-            rows, self._has_said_fluent, is_paused = found
+        def done(found: tuple[list[DeskRow], bool]) -> None:
+            rows, is_paused = found
             if is_paused:
                 self.queue.pause()
             self._show_rows(rows)
@@ -222,11 +224,7 @@ class DeskPresenter(QObject):
 
     def _on_corrected(self, page: int) -> None:
         self.opening.reopen(page)
-        if not self._has_said_fluent:
-            self._has_said_fluent = True
-            title, text = desk_work.FLUENT
-            self._window.show_banner(ErrorView(title, text), "info", [])
-            self._lanes.store.submit(lambda store: store.set_state(STATE_FLUENT, True))
+        self._fluent.say()
 
     def _show_status(self) -> None:
         rows = self.queue.rows

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from diffdesk.services.desk_work import source_of
-from diffdesk.services.review import Decision, Review, Said, Segment
+from diffdesk.services.review import Decision, Review, Said
+from diffdesk.services.segments import Segment
 from diffdesk.store import DeskRow, DeskState
 from diffdesk.ui.desk.desk_views import PageStand, PageState, PageView, Piece, PieceState, QueueRow
 from diffdesk.ui.rows import error_view

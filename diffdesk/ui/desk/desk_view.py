@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from diffdesk.ui.desk import walking
@@ -85,8 +85,12 @@ class DeskView(QWidget):
     def set_rows(self, rows: Sequence[QueueRow]) -> None:
         """Show the pages of the queue; selection and scroll stay. Without any the desk says what to do."""
         self.queue.set_rows(rows)
-        self.stack.setCurrentWidget(self.body if rows else self.empty)
+        part = self.body if rows else self.empty
+        had_focus = part is not self.stack.currentWidget() and self.isAncestorOf(QApplication.focusWidget() or self)
+        self.stack.setCurrentWidget(part)
         self.toolbar.setVisible(bool(rows))
+        if had_focus:  # what had it is hidden now
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
         self.review.bar.set_has_next_page(len(rows) > 1)
 
     def update_row(self, row: QueueRow) -> None:
@@ -131,10 +135,6 @@ class DeskView(QWidget):
         """Show the canvas of the page being corrected in place of the text, or with None what was there."""
         self.review.live.set_live(widget)
         self._show_part()
-
-    def focus_review(self) -> None:
-        """Put the keyboard where the keys of the review work."""
-        (self.review.text if self.toolbar.isVisible() else self.empty.add_button).setFocus()
 
     # --- showing --------------------------------------------------------------------------------------
 
@@ -189,7 +189,8 @@ class DeskView(QWidget):
         else:
             part = review.text if is_review else review.state
         focused = QApplication.focusWidget()
-        had_focus = focused is not None and review.isAncestorOf(focused) and part is not review.stack.currentWidget()
+        is_ours = focused is self or (focused is not None and review.isAncestorOf(focused))
+        had_focus = is_ours and part is not review.stack.currentWidget()
         review.stack.setCurrentWidget(part)
         review.bar.setVisible(is_review)
         if had_focus:  # what had it may be hidden now, and Qt would hand it to a button
@@ -308,6 +309,13 @@ class DeskView(QWidget):
             review.set_current(walking.next_undecided(review.pieces, -1))
         else:
             self.page_requested.emit(1)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """The keyboard goes to the text of the page, or to the first thing to do."""
+        super().focusInEvent(event)
+        for part in (self.empty.add_button, self.review.text):
+            if part.isVisible():
+                part.setFocus(event.reason())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keys that no part of the desk wanted for itself."""

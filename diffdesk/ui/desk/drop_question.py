@@ -1,4 +1,4 @@
-"""What is to be done with images that were dropped outside of the desk: correct their text, or ask about them."""
+"""What is to be done with pages that were dropped outside of the desk: correct their text, or ask about them."""
 
 from __future__ import annotations
 
@@ -78,12 +78,14 @@ class DropQuestion(QDialog):
 
     chosen = Signal(str)
 
-    def __init__(self, themes: ThemeKeeper, count: int, cannot_ask: str = "", parent: QWidget | None = None) -> None:
-        """`count` images were dropped; `cannot_ask` says why the model in use can't be asked, empty if it can."""
+    def __init__(
+        self, themes: ThemeKeeper, count: int, noun: str = "image", cannot_ask: str = "", parent: QWidget | None = None
+    ) -> None:
+        """So many images or files (`noun`) were dropped; `cannot_ask` says why they can't be asked about, if so."""
         super().__init__(parent)
-        self.setWindowTitle("Dropped images")
+        self.setWindowTitle(f"Dropped {noun}s")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        what = "this image" if count == 1 else f"these {words.counted(count, 'image')}"
+        what = f"this {noun}" if count == 1 else f"these {words.counted(count, noun)}"
         self._themes = themes
         self.correct_button = LargeButton(
             themes, "spell-check", "Correct the text", "Read it, correct it, review each change.", "C"

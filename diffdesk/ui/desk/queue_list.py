@@ -132,9 +132,8 @@ class QueuePanel(QFrame):
         if index == self.list.currentIndex() and index.isValid():
             return
         self._is_telling = False
-        self.list.setCurrentIndex(index)
-        if not index.isValid():
-            self.list.clearSelection()
+        # By the list itself it would be added to what is selected while Ctrl is still down from a shortcut.
+        self.list.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         self._is_telling = True
 
     def current_id(self) -> int | None:

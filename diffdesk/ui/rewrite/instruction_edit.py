@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent
-from PySide6.QtWidgets import QPlainTextEdit, QWidget
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFont, QFontMetrics
+from PySide6.QtWidgets import QWidget
+
+from diffdesk.ui.rewrite.enter_edit import EnterEdit
 
 TYPING_PAUSE_MS = 400
 
 
-def is_enter(event: QKeyEvent) -> bool:
-    """Whether a key is one of the two that end a line."""
-    return event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-
-
-class InstructionEdit(QPlainTextEdit):
+class InstructionEdit(EnterEdit):
     """One line or two, scrolled where there is more; Enter is done with it."""
 
     typed = Signal()
-    taken = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName("Instruction")
+        super().__init__("Instruction", parent)
         self.setPlaceholderText("What is to be done with each row? Choose a preset, or say it in your own words.")
-        self.setTabChangesFocus(True)
         self.document().setDocumentMargin(2)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._pause = QTimer(self, interval=TYPING_PAUSE_MS, singleShot=True)
         self._pause.timeout.connect(self.typed)
         self._is_told = False
         self.textChanged.connect(self._on_text_changed)
+        self.taken.connect(self.flush)
 
     def show_text(self, text: str) -> None:
         """Show a text that nobody has typed."""
@@ -61,20 +57,6 @@ class InstructionEdit(QPlainTextEdit):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, self.height())
-
-    def event(self, event: QEvent) -> bool:
-        """Ctrl+Enter is the field's own key while it has the keyboard."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and is_enter(event):
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if is_enter(event) and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.flush()
-            self.taken.emit()
-        else:
-            super().keyPressEvent(event)
 
     def _on_text_changed(self) -> None:
         if not self._is_told:

@@ -130,7 +130,9 @@ class RewriteBar(QFrame):
     def set_presets(self, presets: Sequence[PresetView], *, is_limited: bool) -> None:
         """The instructions that can be chosen; `is_limited` where the model does nothing else."""
         self._presets = presets
-        self._is_limited = is_limited
+        if is_limited is not self._is_limited:
+            self._is_limited = is_limited
+            self._arrange(self._room)
         self.instruction.setReadOnly(is_limited)
         self.instruction.setAccessibleDescription("Only the preset can be used with this model" if is_limited else "")
 
@@ -198,8 +200,6 @@ class RewriteBar(QFrame):
     def _arrange(self, room: Room) -> None:
         """Put the controls into as many lines as the width asks for."""
         filters: list[QWidget] = [self.filter_chip] if room is Room.TIGHT else list(self.filters.values())
-        for one in (self.filter_chip, self.accept_all_button, *self.filters.values()):
-            one.setVisible(one in filters or (one is self.accept_all_button and room is not Room.TIGHT))
         lines: dict[Room, list[list[QWidget | None]]] = {
             Room.WIDE: [
                 [self.sheet_chip, self.columns_chip, None, self.export_button],
@@ -235,6 +235,12 @@ class RewriteBar(QFrame):
                     takes_room = widget in (self.instruction, self.progress_text, self.progress)
                     is_wide_button = widget is self.work_button and room is not Room.WIDE
                     line.addWidget(widget, int(takes_room or is_wide_button))
+        # Only now: what has no parent yet would be shown as a window of its own.
+        for one in (self.filter_chip, self.accept_all_button, *self.filters.values()):
+            one.setVisible(one in filters or (one is self.accept_all_button and room is not Room.TIGHT))
+        has_choice = room is not Room.TIGHT or not self._is_limited
+        self.instruction.setVisible(has_choice)
+        self.presets_chip.setVisible(has_choice)
         columns = QIcon() if room is Room.TIGHT else self._icon("columns-3")
         self.columns_chip.setIcon(columns)
         self.export_button.setText("" if room is Room.TIGHT else " Export")

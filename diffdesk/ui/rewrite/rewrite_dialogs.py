@@ -8,7 +8,10 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
-TABLE_FILTER = "Tables and lines (*.csv *.tsv *.tab *.jsonl *.ndjson *.xlsx *.txt *.log);;All files (*)"
+from diffdesk.documents.formats import TABLE_SUFFIXES
+
+_LINES = (".txt", ".log")
+TABLE_FILTER = f"Tables and lines ({' '.join('*' + suffix for suffix in (*TABLE_SUFFIXES, *_LINES))});;All files (*)"
 
 
 def ask_table(parent: QWidget, then: Callable[[Path], None]) -> QFileDialog:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout
 
-from diffdesk.ui.icons import icon, pixmap
+from diffdesk.ui.empty_page import EmptyPage
+from diffdesk.ui.icons import icon
 from diffdesk.ui.message_parts import label
 from diffdesk.ui.rewrite.rewrite_views import SheetEntry
 from diffdesk.ui.theme import Theme, ThemeKeeper
@@ -25,22 +25,17 @@ MOST_ENTRIES = 5
 NAME_CHARACTERS = 42
 
 
-class RewriteEmpty(QScrollArea):
+class RewriteEmpty(EmptyPage):
     """See the module."""
 
     open_requested = Signal()
     paste_requested = Signal()
     sheet_opened = Signal(int)
 
-    def __init__(self, themes: ThemeKeeper, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._themes = themes
-        self.setProperty("kind", "page")
-        self.setWidgetResizable(True)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Rewrite a table")
-        self._mark = QLabel()
+    def __init__(self, themes: ThemeKeeper) -> None:
+        super().__init__(themes, "Rewrite a table", "table", widest=WIDTH, narrow=NARROW)
+        self.title.setText(TITLE)
+        self.text.setText(TEXT)
         self.open_button = QPushButton(" Open a table")
         self.paste_button = QPushButton(" Paste lines")
         self.open_button.setProperty("kind", "primary")
@@ -49,16 +44,15 @@ class RewriteEmpty(QScrollArea):
         self.paste_button.setToolTip("Each line of the clipboard becomes a row (Ctrl+V)")
         self._earlier = QVBoxLayout()
         self._entries: Sequence[SheetEntry] = ()
-        self._is_narrow = False
+        self._was_narrow = self.is_narrow
         self.entry_buttons: list[QPushButton] = []
         self._notes: list[QLabel] = []
         self._entries_title = label("Go on with", "small")
         self._build()
         self.open_button.clicked.connect(self.open_requested)
         self.paste_button.clicked.connect(self.paste_requested)
-        themes.theme_changed.connect(self._dress)
         self.set_entries(())
-        self._dress(themes.theme)
+        self.dress(themes.theme)
 
     def set_entries(self, entries: Sequence[SheetEntry]) -> None:
         """The sheets that can be gone on with, the last one first."""
@@ -68,7 +62,7 @@ class RewriteEmpty(QScrollArea):
             widget.deleteLater()
         self.entry_buttons, self._notes = [], []
         self._entries = entries
-        most = NAME_CHARACTERS // 3 if self._is_narrow else NAME_CHARACTERS
+        most = NAME_CHARACTERS // 3 if self.is_narrow else NAME_CHARACTERS
         for one in entries[:MOST_ENTRIES]:
             name = one.name if len(one.name) <= most else one.name[: most - 1] + "…"
             button = QPushButton(f" {name}".replace("&", "&&"))
@@ -86,58 +80,30 @@ class RewriteEmpty(QScrollArea):
         self._entries_title.setVisible(bool(entries))
 
     def _build(self) -> None:
-        page = QWidget()
-        page.setProperty("kind", "page")
-        page.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        title = label(TITLE, "title", is_wrapped=True)
-        text, formats = label(TEXT, "muted", is_wrapped=True), label(FORMATS, "small", is_wrapped=True)
-        for one in (self._mark, title, text, formats, self._entries_title):
+        formats = label(FORMATS, "small", is_wrapped=True)
+        for one in (formats, self._entries_title):
             one.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._buttons = QHBoxLayout()
-        self._buttons.setSpacing(8)
-        self._buttons.addStretch(1)
-        self._buttons.addWidget(self.open_button)
-        self._buttons.addWidget(self.paste_button)
-        self._buttons.addStretch(1)
         self._earlier.setSpacing(4)
         self._earlier.addWidget(self._entries_title)
-        column = QVBoxLayout()
+        column = self.column
         column.setSpacing(8)
         column.addStretch(2)
-        column.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addSpacing(8)
-        for one in (title, text):
-            column.addWidget(one)
-        column.addSpacing(16)
-        column.addLayout(self._buttons)
+        self.add_head(column, self.open_button, self.paste_button)
         column.addSpacing(8)
         column.addWidget(formats)
         column.addSpacing(24)
         column.addLayout(self._earlier)
         column.addStretch(3)
-        self._inner = QWidget()
-        self._inner.setLayout(column)
-        outer = QHBoxLayout(page)
-        outer.setContentsMargins(24, 16, 24, 16)
-        outer.addStretch(1)
-        outer.addWidget(self._inner, 100)
-        outer.addStretch(1)
-        self.setWidget(page)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Where it is narrow the buttons stand below each other."""
-        super().resizeEvent(event)
-        is_narrow = event.size().width() < self._themes.px(NARROW)
-        if is_narrow != self._is_narrow:
-            self._is_narrow = is_narrow
-            way = QBoxLayout.Direction.TopToBottom if is_narrow else QBoxLayout.Direction.LeftToRight
-            self._buttons.setDirection(way)
+    def fit(self) -> None:
+        super().fit()
+        if self.is_narrow != self._was_narrow:
+            self._was_narrow = self.is_narrow
             self.set_entries(self._entries)
 
-    def _dress(self, theme: Theme) -> None:
-        self._mark.setPixmap(pixmap("table", theme.accent, self._themes.px(40), self.devicePixelRatioF()))
+    def dress(self, theme: Theme) -> None:
+        super().dress(theme)
         self.open_button.setIcon(icon("folder-open", theme.accent_text))
         self.paste_button.setIcon(icon("clipboard-paste", theme.text))
         for button in self.entry_buttons:
             button.setIcon(icon("table", theme.text))
-        self._inner.setMaximumWidth(self._themes.px(WIDTH))

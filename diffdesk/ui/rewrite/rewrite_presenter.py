@@ -16,7 +16,8 @@ from diffdesk.core.errors import UserError
 from diffdesk.core.presets import PRESETS, instruction_of, is_correction, preset_saying
 from diffdesk.documents.tables import Table
 from diffdesk.store import SheetRow, Store
-from diffdesk.ui.model_presenter import ModelPresenter
+from diffdesk.ui.lanes import Lanes
+from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.rewrite import sheet_files
 from diffdesk.ui.rewrite.rewrite_view import RewriteView
 from diffdesk.ui.rewrite.rewrite_views import Key, PresetView, SheetEntry, SheetView
@@ -25,16 +26,10 @@ from diffdesk.ui.rewrite.sheet_files import Incoming, Opened
 from diffdesk.ui.rewrite.sheet_state import SheetState
 from diffdesk.ui.rows import error_view
 from diffdesk.ui.views import ErrorView, ModelState, ModelView
-from diffdesk.workers.engine_lane import EngineLane
-from diffdesk.workers.file_pool import FilePool
-from diffdesk.workers.store_lane import StoreLane
 
 T = TypeVar("T")
 STATE_SHEET = "open_sheet"
-LIMITED = (
-    "This model only corrects misread letters in English text. For any other instruction open DiffusionGemma from the "
-    "model menu."
-)
+LIMITED = "This model only corrects misread letters in English; DiffusionGemma takes any instruction."
 NO_INSTRUCTION = "Say first what is to be done with each row, or choose a preset"
 ONE_AT_A_TIME = "One table at a time: the first file was opened"
 NO_MODEL = ErrorView(
@@ -53,22 +48,21 @@ class RewritePresenter(QObject):
 
     sheets_changed = Signal()
 
-    def __init__(
-        self, view: RewriteView, engine: EngineLane, store: StoreLane, pool: FilePool, models: ModelPresenter
-    ) -> None:
+    def __init__(self, window: MainWindow, view: RewriteView, lanes: Lanes) -> None:
         super().__init__(view)
-        self._view = view
-        self._store = store
-        self._pool = pool
-        self._models = models
+        self.view = view
+        self._window = window
+        self._store = lanes.store
+        self._pool = lanes.pool
+        self._models = lanes.models
         self._own: tuple[PresetView, ...] = ()
         self._choice = 0  # counts upwards; what comes of an earlier wish to open something is too late
-        self.work = RewriteWork(view, engine, store, models)
+        self.work = RewriteWork(window, view, lanes)
         self._connect()
         self._show_model()
 
     def _connect(self) -> None:
-        view = self._view
+        view = self.view
         view.files_offered.connect(self._on_files_offered)
         view.text_offered.connect(self._on_text_offered)
         view.new_requested.connect(self.close_sheet)
@@ -83,6 +77,7 @@ class RewritePresenter(QObject):
         view.work_pressed.connect(self._on_work_pressed)
         view.export_requested.connect(self.export)
         view.redo_requested.connect(self._on_redo_requested)
+        view.said.connect(lambda what: self._window.show_toast(what, "", None))
         self._models.changed.connect(self._on_model_changed)
         self.work.rested.connect(self._refresh_entries)
         self.work.reload_needed.connect(self._on_reload_needed)
@@ -106,7 +101,7 @@ class RewritePresenter(QObject):
 
     def close(self) -> None:
         """The program ends: what is edited is kept, what is at work is left for the next start."""
-        self._view.finish_edit()
+        self.view.finish_edit()
         self.work.leave()
 
     # --- sheets ---------------------------------------------------------------------------------------
@@ -118,13 +113,13 @@ class RewritePresenter(QObject):
     def close_sheet(self) -> None:
         """Show the way in; the sheet is kept."""
         self._leave()
-        self._view.show_empty()
+        self.view.show_empty()
         self._refresh_entries()
         self._store.submit(lambda store: store.set_state(STATE_SHEET, 0))
 
     def _on_files_offered(self, paths: Sequence[Path]) -> None:
         if len(paths) > 1:
-            self._view.show_toast(ONE_AT_A_TIME)
+            self._window.show_toast(ONE_AT_A_TIME, "", None)
         self._take(lambda: sheet_files.read_file(paths[0]))
 
     def _on_text_offered(self, text: str) -> None:
@@ -158,8 +153,8 @@ class RewritePresenter(QObject):
 
     def _leave(self) -> None:
         if self.work.is_running and self.work.state is not None:
-            self._view.show_toast(f"{self.work.state.sheet.name} is paused")
-        self._view.finish_edit()
+            self._window.show_toast(f"{self.work.state.sheet.name} is paused", "", None)
+        self.view.finish_edit()
         self.work.leave()
         self._choice += 1
 
@@ -167,7 +162,7 @@ class RewritePresenter(QObject):
         state, before = SheetState(opened.sheet, opened.rows), self.work.state
         if before is not None:
             state.follow(before)
-        self._view.show_sheet(self._sheet_view(state), state.row_views())
+        self.view.show_sheet(self._sheet_view(state), state.row_views())
         self.work.open(state)
 
     def _on_sheet_deleted(self) -> None:
@@ -181,7 +176,7 @@ class RewritePresenter(QObject):
 
         self._store.submit(lambda store: store.rewrites.delete(sheet))
         self.close_sheet()
-        self._view.show_toast(f"{state.sheet.name} deleted", "Undo", ("Undo", undo))
+        self._window.show_toast(f"{state.sheet.name} deleted", "Undo", undo)
 
     def _on_columns_chosen(self, places: tuple[int, ...]) -> None:
         if self.work.state is None or self.work.is_running:
@@ -216,11 +211,11 @@ class RewritePresenter(QObject):
 
         def done(notes: tuple[str, ...]) -> None:
             if notes:
-                self._view.show_banner(ErrorView(f"Saved as {target.name}", " ".join(notes)), "info")
+                self._window.show_banner(ErrorView(f"Saved as {target.name}", " ".join(notes)), "info", [])
             else:
-                self._view.show_toast(f"Saved as {target.name}")
+                self._window.show_toast(f"Saved as {target.name}", "", None)
 
-        self._view.finish_edit()
+        self.view.finish_edit()
         self._with_copy(sheet, lambda kept: sheet_files.export(sheet, rows, kept, target), done)
 
     def _with_copy(self, sheet: SheetRow, work: Callable[[Path], T], done: Callable[[T], None]) -> None:
@@ -235,7 +230,7 @@ class RewritePresenter(QObject):
         def done(sheets: list[SheetRow]) -> None:
             known = [SheetEntry(one.id, one.name, _progress_of(one)) for one in sheets]
             open_ones = {one.id for one in sheets if one.waiting or one.undecided}
-            self._view.set_entries([one for one in known if one.id in open_ones], known)
+            self.view.set_entries([one for one in known if one.id in open_ones], known)
             self.sheets_changed.emit()
 
         self._store.submit(lambda store: store.rewrites.sheets(), done, self._on_failed)
@@ -248,7 +243,7 @@ class RewritePresenter(QObject):
         if state is None or instruction == state.sheet.instruction or self._is_limited:
             return
         self._keep_task(state, instruction)
-        self._view.update_sheet(state.view())
+        self.view.update_sheet(state.view())
 
     def _keep_task(self, state: SheetState, instruction: str) -> None:
         preset = preset_saying(instruction)
@@ -261,7 +256,7 @@ class RewritePresenter(QObject):
         self.set_instruction(preset.instruction)
         built_in = preset_saying(preset.instruction)
         if built_in is not None and built_in.asks_language:
-            self._view.select_in_instruction(_USUAL_LANGUAGE)
+            self.view.select_in_instruction(_USUAL_LANGUAGE)
 
     def _on_preset_saved(self, name: str) -> None:
         state = self.work.state
@@ -299,10 +294,10 @@ class RewritePresenter(QObject):
         is_limited = self._is_limited
         built_in = [PresetView(one.id, one.name, instruction_of(one, _USUAL_LANGUAGE)) for one in PRESETS]
         fit = [one for one in built_in if one.key == _CORRECTION.id] if is_limited else [*built_in, *self._own]
-        self._view.set_presets(fit, is_limited=is_limited)
-        self._view.set_notice(LIMITED if is_limited else "")
+        self.view.set_presets(fit, is_limited=is_limited)
+        self.view.set_notice(LIMITED if is_limited else "")
         if self.work.state is not None:
-            self._view.update_sheet(self._sheet_view(self.work.state))
+            self.view.update_sheet(self._sheet_view(self.work.state))
 
     def _sheet_view(self, state: SheetState) -> SheetView:
         """The sheet as it is shown: with a model that does one thing only, that is what is done."""
@@ -332,14 +327,14 @@ class RewritePresenter(QObject):
     def _is_ready(self, state: SheetState) -> bool:
         """Whether rows can be given to the model; says what is missing where they can't."""
         if self._models.view.state in (ModelState.NONE, ModelState.FAILED):
-            self._view.show_banner(NO_MODEL, "warning")
+            self._window.show_banner(NO_MODEL, "warning", [])
             return False
         instruction = self._sheet_view(state).instruction
         if not instruction.strip():
-            self._view.show_toast(NO_INSTRUCTION)
-            self._view.bar.instruction.setFocus()
+            self._window.show_toast(NO_INSTRUCTION, "", None)
+            self.view.bar.instruction.setFocus()
             return False
-        self._view.banners.withdraw(NO_MODEL.title)
+        self._window.withdraw_banner(NO_MODEL.title)
         if instruction != state.sheet.instruction:
             self._keep_task(state, instruction)
         return True
@@ -351,7 +346,7 @@ class RewritePresenter(QObject):
             self.open_sheet(state.sheet.id)
 
     def _on_failed(self, error: UserError) -> None:
-        self._view.show_banner(error_view(error), "error")
+        self._window.show_banner(error_view(error), "error", [])
 
 
 def _progress_of(sheet: SheetRow) -> str:

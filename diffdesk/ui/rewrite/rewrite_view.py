@@ -10,22 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDragMoveEvent,
-    QDropEvent,
-    QGuiApplication,
-    QKeyEvent,
-    QKeySequence,
-    QResizeEvent,
-)
+from PySide6.QtCore import QMimeData, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLayout, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from diffdesk.ui.banner import Action, BannerStack, Kind, Toast
 from diffdesk.ui.composer_notice import ComposerNotice
-from diffdesk.ui.drops import DropSheet
+from diffdesk.ui.drops import Dropped, sort_drop
 from diffdesk.ui.rewrite.rewrite_bar import RewriteBar
 from diffdesk.ui.rewrite.rewrite_dialogs import ask_preset_name, ask_table, ask_target
 from diffdesk.ui.rewrite.rewrite_empty import RewriteEmpty
@@ -35,14 +25,11 @@ from diffdesk.ui.rewrite.row_model import RowFilter, RowModel, Shown
 from diffdesk.ui.rewrite.row_table import RowTable
 from diffdesk.ui.spacing import scale_spacing
 from diffdesk.ui.theme import ThemeKeeper
-from diffdesk.ui.views import ErrorView
 
 NO_CLIPBOARD = "The clipboard has no text to paste"
 NOTHING_LEFT = "No more rows to review"
 LOW = 440
 """Height of the view below which the current row has no pane of its own."""
-
-_MODEL_SUFFIX = ".gguf"
 
 
 class RewriteView(QFrame):
@@ -50,7 +37,7 @@ class RewriteView(QFrame):
 
     Signals: `files_offered` carries a list of paths, `text_offered` lines; `accepted` and `rejected` a list of keys,
     `redo_requested` keys and a note, `edited` a key and a text; `export_requested` a path; `preset_saved` the name for
-    the instruction in force. The others are those of the bar.
+    the instruction in force; `said` what the user should know at once. The others are those of the bar.
     """
 
     files_offered = Signal(object)
@@ -72,6 +59,7 @@ class RewriteView(QFrame):
     edited = Signal(object, str)
     redo_requested = Signal(object, str)
     undo_requested = Signal()
+    said = Signal(str)
 
     def __init__(self, themes: ThemeKeeper, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,10 +69,8 @@ class RewriteView(QFrame):
         self.setProperty("kind", "page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Rewrite")
-        self.setAcceptDrops(True)
         self.rows = RowModel(self)
         self.shown = RowFilter(self.rows, self)
-        self.banners = BannerStack(themes)
         self.notice = ComposerNotice(themes)
         self.empty = RewriteEmpty(themes)
         self.bar = RewriteBar(themes)
@@ -92,10 +78,7 @@ class RewriteView(QFrame):
         self.detail = RowDetail(themes)
         self.pages = QStackedWidget()
         self._build()
-        self.toast = Toast(self.pages)
-        self._drop_sheet = DropSheet(themes, self, "Drop a table or a file of lines", "table")
         self._connect()
-        self.pages.installEventFilter(self)
         themes.theme_changed.connect(self._dress)
         self._dress()
 
@@ -112,7 +95,7 @@ class RewriteView(QFrame):
         self.detail.show_row(None)
         self.rows.show(())
         self.pages.setCurrentWidget(self.empty)
-        self.empty.open_button.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_sheet(self, sheet: SheetView, rows: Sequence[RowView]) -> None:
         """Show a sheet with its rows, from the top."""
@@ -128,8 +111,7 @@ class RewriteView(QFrame):
         self.table.go_to(0 if is_other or current is None else self.rows.place_of(current.key) or 0)
         if is_other:
             self.table.scrollToTop()
-            chosen = self.bar.instruction if not sheet.instruction else self.table
-            chosen.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def update_sheet(self, sheet: SheetView) -> None:
         """Show what is to be done with the sheet."""
@@ -180,14 +162,6 @@ class RewriteView(QFrame):
             shown = self.shown.mapFromSource(self.rows.index(place, 0))
             self.table.go_to(shown.row() if shown.isValid() else -1)
 
-    def show_banner(self, error: ErrorView, kind: Kind, actions: Sequence[Action] = ()) -> None:
-        """Show a message that stays, with what can be done about it."""
-        self.banners.show_banner(error, kind, actions)
-
-    def show_toast(self, text: str, action: str = "", do: Action | None = None) -> None:
-        """Say something that goes by itself."""
-        self.toast.show_text(text, action, do[1] if do is not None else None)
-
     def finish_edit(self) -> None:
         """Keep what is being edited: the place or the program is about to be left."""
         self.detail.take_edit()
@@ -219,12 +193,11 @@ class RewriteView(QFrame):
         column.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.banners)
         column.addWidget(self.notice)
         column.addWidget(self.pages, 1)
 
     def _connect(self) -> None:
-        self.empty.open_requested.connect(self._on_open_pressed)
+        self.empty.open_requested.connect(self.ask_file)
         self.empty.paste_requested.connect(self.paste)
         self.empty.sheet_opened.connect(self.sheet_opened)
         bar, table, detail = self.bar, self.table, self.detail
@@ -247,7 +220,7 @@ class RewriteView(QFrame):
         table.redo_requested.connect(self._on_redo_pressed)
         table.edit_requested.connect(detail.begin_edit)
         table.moved.connect(self._show_current)
-        table.nothing_left.connect(lambda: self.show_toast(NOTHING_LEFT))
+        table.nothing_left.connect(lambda: self.said.emit(NOTHING_LEFT))
         detail.accept_pressed.connect(table.accept_selected)
         detail.reject_pressed.connect(table.reject_selected)
         detail.undo_pressed.connect(self.undo_requested)
@@ -262,18 +235,20 @@ class RewriteView(QFrame):
     def paste(self) -> None:
         """Take what is in the clipboard: files, or lines."""
         data = cast("QMimeData | None", QGuiApplication.clipboard().mimeData())  # None where it is empty
-        self._take(QMimeData() if data is None else data)
+        if data is None or not self.take(sort_drop(data, QPoint())):
+            self.said.emit(NO_CLIPBOARD)
 
-    def _take(self, data: QMimeData) -> None:
-        paths = _files(data)
-        if paths:
-            self.files_offered.emit(paths)
-        elif data.hasText() and data.text().strip():
-            self.text_offered.emit(data.text())
-        else:
-            self.show_toast(NO_CLIPBOARD)
+    def take(self, dropped: Dropped) -> bool:
+        """Take files, whatever their names say, or lines; returns whether there were any."""
+        files = [one for one in dropped.sources if isinstance(one, Path) and not one.is_dir()]
+        if files:
+            self.files_offered.emit(files)
+        elif dropped.text.strip():
+            self.text_offered.emit(dropped.text)
+        return bool(files or dropped.text.strip())
 
-    def _on_open_pressed(self) -> None:
+    def ask_file(self) -> None:
+        """Ask for the file of a table."""
         ask_table(self, lambda path: self.files_offered.emit([path]))
 
     def _on_export_pressed(self) -> None:
@@ -321,6 +296,14 @@ class RewriteView(QFrame):
         super().resizeEvent(event)
         self._fit()
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """The keyboard goes to the first thing to do: a table is needed, then an instruction, then decisions."""
+        super().focusInEvent(event)
+        if self._sheet is None:
+            self.empty.open_button.setFocus(event.reason())
+        else:
+            (self.table if self._sheet.instruction else self.bar.instruction).setFocus(event.reason())
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Ctrl+V brings lines in while there is no table; the letters work from every button, not only in the table."""
         if event.matches(QKeySequence.StandardKey.Paste) and self._sheet is None:
@@ -329,38 +312,3 @@ class RewriteView(QFrame):
             event.setAccepted(self.table.press(event.key()))
         else:
             super().keyPressEvent(event)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The toast keeps to the lower edge of the pages."""
-        if watched is self.pages and event.type() == QEvent.Type.Resize and self.toast.isVisible():
-            self.toast.place()
-        return super().eventFilter(watched, event)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        self._on_hovered(event)
-
-    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        self._on_hovered(event)
-
-    def _on_hovered(self, event: QDragMoveEvent) -> None:
-        data = event.mimeData()
-        if _files(data) or (data.hasText() and not data.hasUrls()):
-            event.acceptProposedAction()
-            self._drop_sheet.show_over()
-        else:
-            event.ignore()  # a model, say: that is the window's
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        del event
-        self._drop_sheet.hide()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._drop_sheet.hide()
-        event.acceptProposedAction()
-        self._take(event.mimeData())
-
-
-def _files(data: QMimeData) -> list[Path]:
-    """The files that may be tables, whatever their names say; a model is none."""
-    paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-    return [] if any(path.suffix.lower() == _MODEL_SUFFIX or path.is_dir() for path in paths) else paths

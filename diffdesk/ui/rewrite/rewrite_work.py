@@ -16,15 +16,14 @@ from diffdesk.core.events import Finished
 from diffdesk.store import RewriteRow, RowState
 from diffdesk.tasks.row_groups import shared_room
 from diffdesk.ui.banner import announce
-from diffdesk.ui.model_presenter import ModelPresenter
+from diffdesk.ui.lanes import Lanes
+from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.rewrite.rewrite_view import RewriteView
 from diffdesk.ui.rewrite.rewrite_views import Key, Work
 from diffdesk.ui.rewrite.row_runner import RowJob, RowRunner, jobs_of
 from diffdesk.ui.rewrite.sheet_state import SheetState
 from diffdesk.ui.rows import error_view
 from diffdesk.ui.views import ErrorView, ModelState
-from diffdesk.workers.engine_lane import EngineLane
-from diffdesk.workers.store_lane import StoreLane
 
 HUNG = ErrorView(
     "The engine doesn't answer",
@@ -44,16 +43,17 @@ class RewriteWork(QObject):
     rested = Signal()
     reload_needed = Signal()
 
-    def __init__(self, view: RewriteView, engine: EngineLane, store: StoreLane, models: ModelPresenter) -> None:
+    def __init__(self, window: MainWindow, view: RewriteView, lanes: Lanes) -> None:
         super().__init__(view)
+        self._window = window
         self._view = view
-        self._engine = engine
-        self._store = store
-        self._models = models
+        self._engine = lanes.engine
+        self._store = lanes.store
+        self._models = lanes.models
         self._state: SheetState | None = None
         self._unsaved: list[RewriteRow] = []  # results that are not being written yet
         self._is_saving = False
-        self._runner = RowRunner(engine, models, self)
+        self._runner = RowRunner(lanes.engine, lanes.models, self)
         self._connect()
 
     def _connect(self) -> None:
@@ -167,7 +167,7 @@ class RewriteWork(QObject):
             self._is_saving = False
             state.working.difference_update(row.key for row in rows)
             self._runner.pause()
-            self._view.show_banner(error_view(error), "error")
+            self._window.show_banner(error_view(error), "error", [])
             self._show_rows(state, [state.rows[row.key] for row in rows])
 
         self._is_saving = True
@@ -209,7 +209,7 @@ class RewriteWork(QObject):
         sheet = state.sheet.id
 
         def failed(error: UserError) -> None:
-            self._view.show_banner(error_view(error), "error")
+            self._window.show_banner(error_view(error), "error", [])
             if self._state is state:
                 self.reload_needed.emit()
 
@@ -239,12 +239,12 @@ class RewriteWork(QObject):
     def _on_changed(self) -> None:
         self._show_status()
         if not self._runner.is_running:
-            self._view.banners.withdraw(HUNG.title)
+            self._window.withdraw_banner(HUNG.title)
             announce(self._view, self._view.bar.progress_text.text())
             self.rested.emit()
 
     def _on_halted(self, error: UserError) -> None:
-        self._view.show_banner(error_view(error), "error")
+        self._window.show_banner(error_view(error), "error", [])
 
     def _on_hung(self) -> None:
-        self._view.show_banner(HUNG, "warning", [("End the engine", self._engine.kill)])
+        self._window.show_banner(HUNG, "warning", [("End the engine", self._engine.kill)])

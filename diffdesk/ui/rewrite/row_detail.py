@@ -5,13 +5,12 @@ The result is edited here, in its place; a note for another try is written here.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLineEdit,
-    QPlainTextEdit,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -24,7 +23,7 @@ from diffdesk.core.differences import changes
 from diffdesk.ui.buttons import IconButton
 from diffdesk.ui.differences_view import MAX_COMPARED, MarkedText
 from diffdesk.ui.message_parts import label
-from diffdesk.ui.rewrite.instruction_edit import is_enter
+from diffdesk.ui.rewrite.enter_edit import EnterEdit
 from diffdesk.ui.rewrite.rewrite_views import RowSign, RowView
 from diffdesk.ui.rewrite.row_model import SIGN_HELP, number_of
 from diffdesk.ui.text_views import PlainView
@@ -33,29 +32,17 @@ from diffdesk.ui.theme import ThemeKeeper
 NOTHING = "Choose a row to see all of it here."
 
 
-class ResultEdit(QPlainTextEdit):
+class ResultEdit(EnterEdit):
     """The result while it is edited: Enter takes it, Shift+Enter is a new line, Escape leaves it as it was."""
 
-    taken = Signal()
     left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName("Result of the row")
+        super().__init__("Result of the row", parent)
         self.setAccessibleDescription("Enter keeps the text, Shift+Enter begins a new line, Escape leaves it as it was")
-        self.setTabChangesFocus(True)
-
-    def event(self, event: QEvent) -> bool:
-        """Ctrl+Enter is the field's own key while it has the keyboard."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and is_enter(event):
-            event.accept()
-            return True
-        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if is_enter(event) and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self.taken.emit()
-        elif event.key() == Qt.Key.Key_Escape:
+        if event.key() == Qt.Key.Key_Escape:
             self.left.emit()
         else:
             super().keyPressEvent(event)

@@ -142,7 +142,8 @@ def export(sheet: SheetRow, rows: Mapping[Key, RewriteRow], kept: Path, target: 
         left = "left as they were" if is_lines else "left empty in the new column"
         said.append(f"Not rewritten yet, and {left}: {missing:,}.")
     if undecided:
-        said.append(f"Not decided on, and written as the model made them: {undecided:,}.")
+        rows_are = "1 row is" if undecided == 1 else f"{undecided:,} rows are"
+        said.append(f"{rows_are} not decided yet and written as the model made {'it' if undecided == 1 else 'them'}.")
     return (*said, *notes)
 
 

@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
 from diffdesk.ui.desk.desk_view import DeskView
 from diffdesk.ui.theme import ThemeKeeper
 from tests.gui.desk.samples import page, rows
+from tests.gui.showing import shown
 
 
 @pytest.fixture
 def empty_desk(themes: ThemeKeeper, qtbot: QtBot) -> Iterator[DeskView]:
     """A shown desk of 1280 × 800 without pages, and without motion so that nothing has to be waited for."""
     themes.set_motion("reduced")
-    made = DeskView(themes)
-    made.resize(1280, 800)
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
-    made.deleteLater()
-    # At once: a desk that lingers would be dressed again by every later test.
-    QCoreApplication.sendPostedEvents(made, QEvent.Type.DeferredDelete)
+    with shown(DeskView(themes), 1280, 800, qtbot) as made:
+        yield made
 
 
 @pytest.fixture
@@ -33,5 +26,5 @@ def desk(empty_desk: DeskView) -> DeskView:
     """The desk with a queue and a page under review."""
     empty_desk.set_rows(rows(12))
     empty_desk.show_page(page())
-    empty_desk.focus_review()
+    empty_desk.setFocus()
     return empty_desk

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from diffdesk.ui.desk.desk_views import ExportChoice, ExportFacts, ExportFormat, ExportReach, ExportScope
@@ -120,7 +121,7 @@ def test_the_question_after_a_drop_is_answered_with_a_key(
 
 
 def test_a_model_that_cannot_chat_cannot_be_asked_and_it_is_said_why(themes: ThemeKeeper, qtbot: QtBot) -> None:
-    question = DropQuestion(themes, 3, "The starter model only corrects text.")
+    question = DropQuestion(themes, 3, "image", "The starter model only corrects text.")
     question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, on=False)
     qtbot.addWidget(question)
     chosen: list[str] = []
@@ -132,3 +133,12 @@ def test_a_model_that_cannot_chat_cannot_be_asked_and_it_is_said_why(themes: The
     assert question.reason.isVisible()
     QTest.keyClick(question, Qt.Key.Key_Return)
     assert chosen == ["correct"]
+
+
+def test_a_pdf_is_called_a_file(themes: ThemeKeeper, qtbot: QtBot) -> None:
+    question = DropQuestion(themes, 2, "file")
+    question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, on=False)
+    qtbot.addWidget(question)
+    said = [one.text() for one in question.findChildren(QLabel)]
+    assert "What should be done with these 2 files?" in said
+    assert not any("image" in one for one in said)

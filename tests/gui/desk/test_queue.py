@@ -82,6 +82,15 @@ def test_a_longer_queue_keeps_selection_and_scroll(desk: DeskView) -> None:
     assert chosen == []
 
 
+def test_the_page_that_is_opened_is_the_only_one_selected_even_while_ctrl_is_still_down(desk: DeskView) -> None:
+    one, other = (row.id for row in desk.queue.model.rows[:2])
+    desk.queue.set_current(one)
+    QTest.keyPress(desk.queue.list, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    desk.queue.set_current(other)
+    QTest.keyRelease(desk.queue.list, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert desk.queue.selected_ids() == [other]
+
+
 def test_a_row_that_changes_is_drawn_again(desk: DeskView, qtbot: QtBot) -> None:
     index = desk.queue.model.index_of(6)
     area = desk.queue.list.visualRect(index)

@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
 from diffdesk.ui.rewrite.rewrite_view import RewriteView
 from diffdesk.ui.theme import ThemeKeeper
+from tests.gui.showing import shown
 
 
 @pytest.fixture
 def view(themes: ThemeKeeper, qtbot: QtBot) -> Iterator[RewriteView]:
     """A shown view of 1000 × 700, empty."""
     themes.set_motion("reduced")
-    made = RewriteView(themes)
-    made.resize(1000, 700)
-    made.show_empty()
-    made.show()
-    qtbot.waitExposed(made)
-    yield made
-    made.close()
-    made.deleteLater()
-    # At once: a view that lingers would be dressed again by every later test.
-    QCoreApplication.sendPostedEvents(made, QEvent.Type.DeferredDelete)
+    with shown(RewriteView(themes), 1000, 700, qtbot) as made:
+        made.show_empty()
+        yield made

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from diffdesk.core.presets import PRESETS
 from diffdesk.store import RewriteRow, RowState, Store
+from diffdesk.ui.lanes import Lanes
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.model_presenter import ModelPresenter
 from diffdesk.ui.rewrite.rewrite_presenter import LIMITED, NO_INSTRUCTION, NO_MODEL, ONE_AT_A_TIME, RewritePresenter
@@ -43,7 +44,9 @@ class Desk:
         self.view = RewriteView(themes)
         self.view.resize(1000, 700)
         self.view.show()
-        self.presenter = RewritePresenter(self.view, self.engine, self.store, self.pool, self.models)
+        self.presenter = RewritePresenter(
+            self.window, self.view, Lanes(self.store, self.engine, self.pool, self.models)
+        )
         self.presenter.start()
         self.settle()
 
@@ -113,10 +116,10 @@ def test_a_sheet_is_there_after_a_restart_with_everything_and_is_not_begun(
 def test_what_is_missing_is_said_before_the_work(desk: Desk, table: Path) -> None:
     desk.open(table)
     desk.view.work_pressed.emit()
-    assert desk.view.banners.banners[0].error == NO_MODEL
+    assert desk.window.banners.banners[0].error == NO_MODEL
     desk.models.view = model()
     desk.view.work_pressed.emit()
-    assert desk.view.toast.text.text() == NO_INSTRUCTION
+    assert desk.window.toast.text.text() == NO_INSTRUCTION
     assert not desk.presenter.work.is_running
 
 
@@ -203,7 +206,7 @@ def test_an_engine_that_fails_at_every_row_pauses_the_work(desk: Desk, qtbot: Qt
     desk.settle()
     states = [row.state for row in desk.state.rows.values()]
     assert states == [RowState.FAILED] * 2 + [RowState.WAITING] * 3
-    assert desk.view.banners.banners[0].error.title == "No model is loaded"
+    assert desk.window.banners.banners[0].error.title == "No model is loaded"
     assert desk.view.rows.row(0).error is not None
     assert desk.view.bar.work_button.text().strip() == "Resume"
 
@@ -226,7 +229,7 @@ def test_a_deleted_table_comes_back(desk: Desk, qtbot: QtBot, table: Path) -> No
     desk.settle()
     desk.settle()
     assert desk.view.empty.entry_buttons == []
-    desk.view.toast.button.click()
+    desk.window.toast.button.click()
     qtbot.waitUntil(lambda: desk.presenter.work.state is not None, timeout=30_000)
     desk.view.new_requested.emit()
     desk.settle()
@@ -240,9 +243,9 @@ def test_files_that_are_no_tables_are_refused_with_a_reason(
     broken = tmp_path / "broken.xlsx"
     broken.write_bytes(b"no workbook at all")
     desk.view.files_offered.emit([broken, table])
-    assert desk.view.toast.text.text() == ONE_AT_A_TIME
-    qtbot.waitUntil(lambda: bool(desk.view.banners.banners), timeout=30_000)
-    assert desk.view.banners.banners[0].error.remedy
+    assert desk.window.toast.text.text() == ONE_AT_A_TIME
+    qtbot.waitUntil(lambda: bool(desk.window.banners.banners), timeout=30_000)
+    assert desk.window.banners.banners[0].error.remedy
     assert desk.presenter.work.state is None
 
 
@@ -252,10 +255,10 @@ def test_an_export_is_told_and_so_is_one_that_fails(desk: Desk, qtbot: QtBot, tm
     desk.view.edited.emit((1, 1), "=1+1")
     desk.view.export_requested.emit(tmp_path / "out.csv")
     qtbot.waitUntil((tmp_path / "out.csv").exists, timeout=30_000)
-    qtbot.waitUntil(lambda: bool(desk.view.banners.banners), timeout=30_000)
-    assert "apostrophe" in desk.view.banners.banners[0].error.text
+    qtbot.waitUntil(lambda: bool(desk.window.banners.banners), timeout=30_000)
+    assert "apostrophe" in desk.window.banners.banners[0].error.text
     desk.view.export_requested.emit(table)
-    qtbot.waitUntil(lambda: len(desk.view.banners.banners) == 2, timeout=30_000)
+    qtbot.waitUntil(lambda: len(desk.window.banners.banners) == 2, timeout=30_000)
     assert table.read_text(encoding="utf-8") == CSV
 
 
@@ -267,7 +270,7 @@ def test_a_decision_that_cannot_be_kept_is_taken_back(desk: Desk, qtbot: QtBot, 
     assert desk.state.rows[0, 1].state is RowState.ACCEPTED
     desk.settle()
     desk.store.submit(lambda store: store.database.connection.execute("PRAGMA query_only = OFF").fetchall())
-    qtbot.waitUntil(lambda: bool(desk.view.banners.banners), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(desk.window.banners.banners), timeout=30_000)
     desk.view.sheet_opened.emit(sheet)
     qtbot.waitUntil(
         lambda: desk.presenter.work.state is not None and desk.state.rows[0, 1].state is RowState.WAITING,

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from diffdesk.ui.drops import Dropped
 from diffdesk.ui.rewrite.rewrite_view import NO_CLIPBOARD, NOTHING_LEFT, RewriteView
 from diffdesk.ui.rewrite.rewrite_views import PresetView, RewriteStatus, RowSign, SheetEntry, SheetView, Work
 from diffdesk.ui.rewrite.row_model import RESULT, TEXT, Shown
@@ -70,9 +71,10 @@ def test_j_and_k_walk_through_what_waits_for_a_decision(view: RewriteView) -> No
         press(view, key)
         visited.append(current(view))
     assert visited == [0, 3, 5, 0, 5, 3]
+    said = collect(view.said)
     fill(view, rows(ACCEPTED, ACCEPTED))
     press(view, Qt.Key.Key_J)
-    assert view.toast.text.text() == NOTHING_LEFT
+    assert said == [(NOTHING_LEFT,)]
 
 
 def test_a_and_r_decide_on_the_row_and_go_on(view: RewriteView) -> None:
@@ -139,6 +141,15 @@ def test_the_result_is_edited_in_its_place(view: RewriteView) -> None:
     assert edited[1:] == [((0, 1), "kept when another row is chosen")]
 
 
+def test_one_row_is_in_hand_even_while_ctrl_is_still_down(view: RewriteView) -> None:
+    fill(view, rows(REVIEW, REVIEW, REVIEW))
+    view.table.setFocus()
+    QTest.keyPress(view.table, Qt.Key.Key_Z, CONTROL)
+    view.go_to(view.rows.row(2).key)
+    QTest.keyRelease(view.table, Qt.Key.Key_Z, CONTROL)
+    assert view.table.selected_keys() == [view.rows.row(2).key]
+
+
 def test_a_note_goes_with_another_try_unless_the_model_takes_none(view: RewriteView) -> None:
     asked = collect(view.redo_requested)
     fill(view, rows(REVIEW, FAILED))
@@ -183,32 +194,23 @@ def test_lines_are_pasted_while_there_is_no_table(view: RewriteView) -> None:
     QGuiApplication.clipboard().setMimeData(data)
     view.empty.paste_button.click()
     assert files == [([Path("/tmp/in.csv")],)]
+    said = collect(view.said)
     QGuiApplication.clipboard().clear()
     view.paste()
-    assert view.toast.text.text() == NO_CLIPBOARD
+    assert said == [(NO_CLIPBOARD,)]
     QGuiApplication.clipboard().setText("three")
     fill(view, rows(REVIEW))
     QTest.keyClick(view.table, Qt.Key.Key_V, CONTROL)
     assert len(offered) == 1
 
 
-def drag(view: RewriteView, path: str) -> bool:
-    """Whether a file that is dragged over the view is taken; it is dropped then."""
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(path)])
-    action, button, modifiers = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    entered = QDragEnterEvent(QPoint(300, 300), action, data, button, modifiers)
-    QApplication.sendEvent(view, entered)
-    if entered.isAccepted():
-        QApplication.sendEvent(view, QDropEvent(QPointF(300, 300), action, data, button, modifiers))
-    return entered.isAccepted()
-
-
-def test_a_table_is_dropped_and_a_model_is_left_to_the_window(view: RewriteView) -> None:
-    files = collect(view.files_offered)
-    assert drag(view, "/tmp/rows.jsonl")
-    assert not drag(view, "/tmp/model.gguf")
-    assert files == [([Path("/tmp/rows.jsonl")],)]
+def test_files_and_lines_are_taken_and_folders_are_not(view: RewriteView, tmp_path: Path) -> None:
+    files, lines = collect(view.files_offered), collect(view.text_offered)
+    assert view.take(Dropped(sources=(tmp_path, Path("/tmp/rows.jsonl"))))
+    assert view.take(Dropped(text="one\ntwo"))
+    assert not view.take(Dropped(sources=(tmp_path,)))
+    assert not view.take(Dropped(sources=(b"a picture",), images=(b"a picture",)))
+    assert (files, lines) == ([([Path("/tmp/rows.jsonl")],)], [("one\ntwo",)])
 
 
 def test_menus_offer_columns_presets_and_earlier_tables(view: RewriteView) -> None:

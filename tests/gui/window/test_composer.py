@@ -15,6 +15,7 @@ from diffdesk.ui.composer_edit import MOST_LINES
 from diffdesk.ui.drops import Dropped
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.message_parts import label
+from diffdesk.ui.place_switch import WindowPlace
 from diffdesk.ui.views import ImageView, Place
 from tests.gui.window.samples import BLIND, collect, image, mine, model, png
 
@@ -147,6 +148,23 @@ def test_what_is_dropped_elsewhere_is_asked_about(window: MainWindow, tmp_path: 
     assert isinstance(found, Dropped)
     assert found.sources == (scans, tmp_path / "b.pdf", tmp_path / "c.jpg")
     assert found.images == (scans / "a.png", tmp_path / "c.jpg")
+
+
+def test_a_table_is_no_image_and_other_places_get_what_is_dropped_on_them(window: MainWindow, tmp_path: Path) -> None:
+    offered = collect(window.images_offered)
+    dropped: list[Dropped] = []
+    window.sources_dropped.connect(dropped.append)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path / "rows.csv"))])
+    drop(window, data)
+    assert (offered, [one.is_table for one in dropped]) == ([], [True])
+    window.add_place(WindowPlace.REWRITER, QWidget())
+    window.open_place(WindowPlace.REWRITER)
+    words = QMimeData()
+    words.setText("one\ntwo")
+    drop(window, words, window.header)
+    assert dropped[-1].text == "one\ntwo"
+    assert window.composer.text == ""
 
 
 def test_the_drop_sheet_shows_while_something_hovers(window: MainWindow) -> None:

@@ -11,15 +11,20 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
 from diffdesk.ui.banner import MOST_BANNERS
+from diffdesk.ui.desk.desk_view import DeskView
 from diffdesk.ui.find_bar import matches
 from diffdesk.ui.keys_dialog import KeysDialog
 from diffdesk.ui.main_window import MainWindow
+from diffdesk.ui.place_switch import WindowPlace
+from diffdesk.ui.rewrite.rewrite_view import RewriteView
+from diffdesk.ui.rewrite.rewrite_views import SheetEntry, SheetView
 from diffdesk.ui.theme import ThemeKeeper
 from diffdesk.ui.views import ErrorView, ModelState, ModelView, Place
+from tests.gui.desk.samples import page, rows
 from tests.gui.window.samples import collect, conversation, image, message, mine, model, talk
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -303,6 +308,82 @@ def test_escape_stops_only_while_an_answer_is_written(window: MainWindow) -> Non
     assert len(stopped) == 1
 
 
+@pytest.fixture
+def elsewhere(window: MainWindow) -> MainWindow:
+    """The window at a desk that is as good as any widget."""
+    window.add_place(WindowPlace.DESK, QLineEdit())
+    window.open_place(WindowPlace.DESK)
+    return window
+
+
+def test_keys_of_a_conversation_do_nothing_in_another_place(elsewhere: MainWindow) -> None:
+    window = elsewhere
+    window.show_conversations([conversation(4, "Fresh")], 4)
+    window.show_conversation("Fresh", Place.CHAT, [mine(1), message(2)])
+    window.composer.set_content("words", ())
+    window.set_busy(True)
+    sent, stopped = collect(window.sent), collect(window.stop_requested)
+    toast = window.toast.isVisible()
+    control = Qt.KeyboardModifier.ControlModifier
+    for key in (Qt.Key.Key_Return, Qt.Key.Key_E, Qt.Key.Key_F):
+        QTest.keyClick(window, key, control)
+    QTest.keyClick(window, Qt.Key.Key_E, control | Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(window, Qt.Key.Key_F2)
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    assert (sent, stopped, window.toast.isVisible()) == ([], [], toast)
+    assert window.place is WindowPlace.DESK
+
+
+def test_the_menu_leaves_out_what_is_for_conversations_in_another_place(elsewhere: MainWindow) -> None:
+    menu = elsewhere.header.more_button.menu()
+    menu.aboutToShow.emit()
+    assert not any("conversation" in action.text() for action in menu.actions())
+    elsewhere.open_place(WindowPlace.CONVERSATIONS)
+    menu.aboutToShow.emit()
+    assert sum("conversation" in action.text() for action in menu.actions()) == 2
+
+
+def test_files_are_opened_where_one_is(elsewhere: MainWindow) -> None:
+    wanted = collect(elsewhere.files_requested)
+    QTest.keyClick(elsewhere, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
+    assert wanted == [("desk",)]
+    assert elsewhere.findChild(QFileDialog) is None
+    elsewhere.open_place(WindowPlace.CONVERSATIONS)
+    QTest.keyClick(elsewhere, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
+    dialog = elsewhere.findChild(QFileDialog)
+    assert dialog is not None
+    dialog.close()
+    assert len(wanted) == 1
+
+
+def test_tab_goes_to_the_place_where_one_is(elsewhere: MainWindow) -> None:
+    switch = elsewhere.header.places
+    stops = [one for one in WindowPlace if switch.button(one).focusPolicy() & Qt.FocusPolicy.TabFocus]
+    assert stops == [WindowPlace.DESK]
+    switch.button(WindowPlace.DESK).setFocus()
+    elsewhere.open_place(WindowPlace.CONVERSATIONS)
+    stops = [one for one in WindowPlace if switch.button(one).focusPolicy() & Qt.FocusPolicy.TabFocus]
+    assert stops == [WindowPlace.CONVERSATIONS]
+
+
+@pytest.mark.parametrize(("zoom", "width"), [(1.0, 480), (2.0, 640)])
+def test_the_keys_can_be_read_in_a_small_dialog(
+    window: MainWindow, themes: ThemeKeeper, qtbot: QtBot, zoom: float, width: int
+) -> None:
+    themes.set_zoom(zoom)
+    dialog = KeysDialog(themes, window)
+    dialog.resize(width, 400)
+    dialog.show()
+    qtbot.waitExposed(dialog)
+    area = dialog.findChild(QScrollArea)
+    assert area is not None
+    body = area.widget()
+    assert body is not None
+    assert body.width() <= area.viewport().width()
+    dialog.close()
+    themes.reset_zoom()
+
+
 def test_the_keys_dialog_lists_the_keys(window: MainWindow, qtbot: QtBot) -> None:
     QTest.keyClick(window, Qt.Key.Key_F1)
     dialog = window.findChild(KeysDialog)
@@ -348,6 +429,15 @@ def test_no_part_is_ever_a_window_of_its_own(qapp: QApplication, themes: ThemeKe
     made.show_banner(ErrorView("Title", "Text"), "info", [("Do", lambda: None)])
     made.show_toast("Saved", "Undo", lambda: None)
     made.stage.set_panel(True)
+    desk, rewriter = DeskView(themes), RewriteView(themes)
+    made.add_place(WindowPlace.DESK, desk)
+    made.add_place(WindowPlace.REWRITER, rewriter)
+    made.open_place(WindowPlace.DESK)
+    desk.set_rows(rows(2))
+    desk.show_page(page())
+    made.open_place(WindowPlace.REWRITER)
+    rewriter.set_entries([SheetEntry(1, "in.csv", "3 of 9 rows left")], [])
+    rewriter.show_sheet(SheetView(1, "in.csv", ("text",), (0,)), [])
     qapp.removeEventFilter(watcher)
     assert watcher.shown == ["MainWindow"]
 

@@ -119,6 +119,16 @@ def test_a_size_that_makes_no_sense_is_refused(
     assert not (tmp_path / "a.png").exists()
 
 
+def test_a_pdf_that_claims_more_pages_than_any_has_is_refused(recogniser: Recogniser, tmp_path: Path) -> None:
+    with pikepdf.open(write_pdf(tmp_path / "a.pdf", [sheet("one")])) as document:
+        document.save(tmp_path / "plain.pdf", object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    lying = (tmp_path / "plain.pdf").read_bytes().replace(b"/Count 1", b"/Count 90000")
+    (tmp_path / "lying.pdf").write_bytes(lying)
+    with pytest.raises(ImageError, match="damaged") as caught:
+        recogniser.count_pages(tmp_path / "lying.pdf")
+    assert "90000" in caught.value.details
+
+
 def test_a_page_that_is_broken_or_not_there_leaves_the_others_whole(recogniser: Recogniser, tmp_path: Path) -> None:
     path = write_pdf(tmp_path / "three.pdf", [sheet("one"), sheet("two"), sheet("three")])
     with pikepdf.open(path) as document:

@@ -20,8 +20,9 @@ import samples
 from PIL import Image
 
 from diffdesk.core.errors import Cancelled, ImageError, RecogniserError
+from diffdesk.documents.child_process import child_command
 from diffdesk.documents.images import inspect_image
-from diffdesk.documents.recogniser import Recogniser, child_command
+from diffdesk.documents.recogniser import CHILD, Recogniser
 from tests.unit.documents.drawing import LEFT_COLUMN, RIGHT_COLUMN, blank, paragraph, two_columns, write_lines
 
 RESOURCES = Path(__file__).resolve().parents[3] / "resources" / "samples"
@@ -311,7 +312,10 @@ def test_a_thread_that_waits_for_its_turn_can_be_cancelled(recogniser: Recognise
 
 def test_the_child_ends_with_its_input() -> None:
     child = subprocess.Popen(
-        child_command(600.0), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=RESOURCES.parents[1]
+        child_command(CHILD, "--idle-seconds", "600"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=RESOURCES.parents[1],
     )
     out, _ = child.communicate(timeout=PATIENCE)
     assert (child.returncode, out) == (0, b"")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -254,6 +255,18 @@ def test_each_piece_of_a_dense_page_is_shown_its_part_and_nothing_of_that_is_lef
     assert len(files) == 2
     assert not any(path.exists() for path in files)
     assert set(denoiser.systems) == {f"{INSTRUCTION} {LOOK}"}
+
+
+def test_a_dense_page_that_is_a_heic_photo_is_shown_part_by_part_too(page: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.heic"
+    pillow_heif.from_pillow(Image.open(page)).save(photo)
+    text = many_lines()
+    of_png, of_heic = ScriptedChat(mend, sees=True), ScriptedChat(mend, sees=True)
+    for denoiser, path in ((of_png, page), (of_heic, photo)):
+        events_of(denoiser, text, read(text, path), (ImageRef(path, "page"),))
+    sizes = [[[one[:2] for one in looked] for looked in denoiser.looked] for denoiser in (of_png, of_heic)]
+    assert sizes[0] == sizes[1]
+    assert all(len(one) == 1 for one in sizes[1])
 
 
 def test_a_page_of_few_lines_is_shown_whole_to_every_piece(page: Path) -> None:

@@ -14,12 +14,13 @@ import pypdfium2 as pdfium
 import pytest
 
 from diffdesk.core.errors import Cancelled, ExportError
+from diffdesk.documents.child_pipe import write_frame
+from diffdesk.documents.child_process import child_command
 from diffdesk.documents.exports.export_page import ExportKind, ExportPage, TextOptions
 from diffdesk.documents.exports.exporting import export_pages
-from diffdesk.documents.exports.pdf_client import child_command
+from diffdesk.documents.exports.pdf_client import CHILD
 from diffdesk.documents.page_source import PageKind, PageSource
 from diffdesk.documents.recognised_page import RecognisedPage
-from diffdesk.documents.recogniser_pipe import write_frame
 from tests.unit.documents.exports.pages import page_of
 from tests.unit.documents.exports.pdfs import drawn, source_pdf
 
@@ -212,7 +213,7 @@ def test_a_crash_of_the_pdf_writer_is_an_error_and_leaves_nothing(image: Path, o
 def test_the_pdf_writer_whose_program_is_gone_ends_and_cleans_up(out: Path) -> None:
     part = out / "x.part"
     part.touch()
-    with subprocess.Popen(child_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(child_command(CHILD), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         requests = cast("BinaryIO", child.stdin)
         write_frame(requests, {"part": str(part), "title": "t", "source": None})
         requests.close()

@@ -1,4 +1,4 @@
-"""What the recogniser's client and its child say to each other: JSON objects in the program's frames.
+"""What the program and a child process of its documents say to each other: JSON objects in the program's frames.
 
 File names that are no valid UTF-8 survive, since JSON is written in ASCII. Knows nothing of what the objects mean.
 """
@@ -11,7 +11,7 @@ from diffdesk.core import frames
 
 Frame = dict[str, object]
 
-_KIND = "recogniser"
+_KIND = "child"
 
 
 def write_frame(stream: BinaryIO, frame: Frame) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import os
 
+from diffdesk.documents.child_pipe import read_frame, write_frame
 from diffdesk.documents.recognised_page import RecognisedLine, RecognisedPage, RecognisedWord
-from diffdesk.documents.recogniser_pipe import read_frame, write_frame
 
 
 def test_a_file_name_that_is_no_text_survives() -> None:

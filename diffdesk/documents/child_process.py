@@ -1,10 +1,11 @@
-"""The recogniser's child process as its client sees it: started, asked one thing at a time, ended.
+"""A child process for native code as its client sees it: started, asked one thing at a time, ended.
 
-Knows nothing of what is asked for.
+Knows nothing of what is asked for, nor of the words in which a client tells of a child that failed.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import subprocess
@@ -18,25 +19,26 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import diffdesk
-from diffdesk.core.errors import Cancelled, ProtocolError, RecogniserError
-from diffdesk.documents.recogniser_pipe import Frame, read_frame, write_frame
+from diffdesk.core.errors import Cancelled, ProtocolError
+from diffdesk.documents.child_pipe import Frame, read_frame, write_frame
 
 _CANCEL_CHECK_SECONDS = 0.05
 _LAST_WORDS_SECONDS = 5.0  # writing a core file can take a while
 _REPORT_BYTES = 4000
 
 
-def child_command(idle_seconds: float, python: Path | None = None) -> list[str]:
-    """The command that starts the child.
+def child_command(module: str, *arguments: str, python: Path | None = None) -> list[str]:
+    """The command that starts a child whose ``main`` lies in a module of the program.
 
     The one place to change for a bundle, where `sys.executable` is the program itself and knows no ``-m``.
     """
-    interpreter = str(python or sys.executable)
-    return [interpreter, "-m", "diffdesk.documents.recogniser_child", "--idle-seconds", str(idle_seconds)]
+    return [str(python or sys.executable), "-m", module, *arguments]
 
 
 class Child:
     """One child process: its pipes, a thread that reads its answers, and what it wrote to standard error.
+
+    Raises `OSError` where it can't be started.
 
     Attributes:
         report: the end of what it wrote to standard error, once it has been killed.
@@ -56,23 +58,25 @@ class Child:
                 env=_environment(),
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
-        except OSError as error:
+        except OSError:
             self._resources.close()
-            raise RecogniserError(
-                "The text recogniser can't be started",
-                f"{command[0]}: {error.strerror or error}.",
-                "Install the program again.",
-            ) from error
+            raise
         self._requests = cast("BinaryIO", self.process.stdin)
         self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         # A pipe can't be waited for with a time limit on every system, a queue can.
-        self._listener = threading.Thread(target=self._listen, name="recogniser answers", daemon=True)
+        self._listener = threading.Thread(target=self._listen, name="answers of a child", daemon=True)
         self._listener.start()
 
     def is_running(self) -> bool:
         return self.process.poll() is None
 
-    def ask(self, request: Frame, is_cancelled: Callable[[], bool], seconds: float) -> Frame | None:
+    def tell(self, frame: Frame) -> None:
+        """Send what is not answered."""
+        # Whoever died early has said why in its last answer, or left an exit code.
+        with suppress(OSError):
+            write_frame(self._requests, frame)
+
+    def ask(self, request: Frame, is_cancelled: Callable[[], bool], seconds: float = math.inf) -> Frame | None:
         """The answer, or None if the child ended without one.
 
         Raises:
@@ -81,11 +85,7 @@ class Child:
         """
         if is_cancelled():
             raise Cancelled
-        try:
-            write_frame(self._requests, request)
-        except OSError:
-            self._settle()
-            return None
+        self.tell(request)
         end = time.monotonic() + seconds
         while True:
             try:
