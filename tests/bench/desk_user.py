@@ -28,7 +28,7 @@ from diffdesk.ui.app import Program, build_program, make_application
 from diffdesk.ui.desk.desk_views import ExportFormat, ExportScope
 from diffdesk.ui.desk.export_dialog import ExportDialog
 from tests.e2e.desk import Desk, open_desk
-from tests.e2e.typist import say
+from tests.e2e.until_killed import say
 
 BEAT_MILLISECONDS, NOTED_MILLISECONDS = 5, 2.0
 _LOOK_MILLISECONDS = 200

@@ -19,9 +19,10 @@ from diffdesk.documents.recognised_page import RecognisedLine, RecognisedPage, R
 from diffdesk.paths import Places, choose_places
 from diffdesk.services import desk_work
 from diffdesk.services.review import Review
-from diffdesk.store import DeskRow, Store
+from diffdesk.store import Corrected, DeskRow, Store
 from diffdesk.ui.banner import Banner
 from diffdesk.ui.desk.desk_presenter import DeskPresenter
+from diffdesk.ui.fluent_note import FluentNote
 from diffdesk.ui.lanes import Lanes
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.model_presenter import ModelPresenter
@@ -137,7 +138,7 @@ def present(qtbot: QtBot, themes: ThemeKeeper, folder: Path) -> Presented:
     store, engine, pool = StoreLane(places.data, relay, parent), EngineLane(places.logs, parent), FilePool(relay)
     lanes = Lanes(store, engine, pool, ModelPresenter(window, engine, pool, store))
     reader = Reader()
-    desk = DeskPresenter(window, themes, lanes, places, reader)
+    desk = DeskPresenter(window, themes, lanes, places, reader, FluentNote(window, store))
     window.add_place(WindowPlace.DESK, desk.view)
     window.open_place(WindowPlace.DESK)
     made = Presented(qtbot, window, lanes, places, reader, desk)
@@ -162,4 +163,4 @@ def fill(folder: Path, texts: int) -> None:
         rows = store.desk.add([desk_work.new_text(DRAFT, f"Text {number}") for number in range(1, texts + 1)])
         for row in rows:
             review = Review(DRAFT, PROPOSALS)
-            store.desk.save_corrected(row.id, PROPOSALS, (), desk_work.outcome_of(review), 1.0)
+            store.desk.save_corrected(row.id, Corrected(PROPOSALS), desk_work.outcome_of(review), 1.0)

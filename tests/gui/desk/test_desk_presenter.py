@@ -19,9 +19,10 @@ from diffdesk.documents.page_source import PageKind, PageSource
 from diffdesk.documents.recogniser import Recogniser
 from diffdesk.paths import choose_places
 from diffdesk.services import desk_work
-from diffdesk.store import DeskRow, DeskState, Store
+from diffdesk.store import Corrected, DeskRow, DeskState, Store
 from diffdesk.ui.desk.desk_views import ExportChoice, ExportFormat, ExportScope, PageState
 from diffdesk.ui.desk.export_dialog import ExportDialog
+from diffdesk.ui.fluent_note import FluentNote
 from diffdesk.ui.image_presenter import ImagePresenter
 from diffdesk.ui.place_presenter import PlacePresenter
 from diffdesk.ui.place_switch import WindowPlace
@@ -379,7 +380,7 @@ def test_files_that_can_be_written_are_written_whatever_the_others_are(
         store.desk.save_read(row.id, reading.kept, reading.draft, 1.0)
         content = store.desk.content(row.id)
         assert content is not None
-        store.desk.save_corrected(row.id, (), (), desk_work.outcome_of(desk_work.review_of(content)), 1.0)
+        store.desk.save_corrected(row.id, Corrected(), desk_work.outcome_of(desk_work.review_of(content)), 1.0)
 
     made.do(add)
     made.desk.start()
@@ -407,7 +408,9 @@ def test_pages_that_wait_are_told_of_at_the_start_and_the_desk_is_a_press_away(
     made.window.open_place(WindowPlace.CONVERSATIONS)
     made.do(lambda store: store.desk.add([desk_work.new_text("a", "a"), desk_work.new_text("b", "b")]))
     recogniser = Recogniser()
-    places = PlacePresenter(made.window, themes, made.lanes, made.places, recogniser)
+    places = PlacePresenter(
+        made.window, themes, made.lanes, made.places, recogniser, FluentNote(made.window, made.lanes.store)
+    )
     places.start(ImagePresenter(made.window, made.lanes.pool, made.lanes.store))
     made.settle()
     assert "2 pages wait on the desk" in made.banners()

@@ -50,7 +50,7 @@ class Reader:
 
 
 def content(review: str = "") -> DeskContent:
-    return DeskContent(json.dumps(PAGE.to_wire()), PAGE.text, PROPOSALS, (Doubt(12, 15, 0.5),), review)
+    return DeskContent(json.dumps(PAGE.to_wire()), PAGE.text, PROPOSALS, (Doubt(12, 15, 0.5),), review=review)
 
 
 def info(*, can_chat: bool = True, can_see_images: bool = False, why_no_images: str = "") -> ModelInfo:
