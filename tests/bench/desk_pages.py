@@ -42,7 +42,7 @@ PATIENCE_SECONDS = 3600.0
 _KINDS = {"engine.process": "engine", "recogniser_child": "recogniser", "pdf_child": "export"}
 _NUMBER = re.compile(r"Page\s*(\d+)\b")
 _SHARES = (10, 50, 100)
-_AROUND = 5  # samples of which one figure is the median
+_AROUND = 21  # samples of which one figure is the median
 
 _WHO = ("the keeper", "a tired clerk", "our neighbour", "the old ferryman", "his sister", "the new doctor", "nobody")
 _DID = ("carried", "forgot", "had mended", "painted", "would not sell", "looked after", "found", "wrote about")
