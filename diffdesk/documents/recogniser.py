@@ -27,6 +27,10 @@ __all__ = ["RecognisedLine", "RecognisedPage", "RecognisedWord", "Recogniser"]
 
 CHILD = "diffdesk.documents.recogniser_child"
 
+MOST_BYTES = 1_100_000_000
+"""Resident memory above which the child makes way for a new one after its page: a page takes 0.6 to 0.9 GB, and what it
+grew by is never given back."""
+
 PAGE_SECONDS = 60.0
 """How long a page of a PDF may take to be drawn; the heaviest of usual ones take two."""
 
@@ -40,14 +44,20 @@ class Recogniser:
         idle_seconds: how long the child stays, and keeps its memory, after its last page.
         python: the interpreter that runs the child; this one by default.
         page_seconds: how long a page of a PDF may take to be drawn.
+        most_bytes: see `MOST_BYTES`; 0 for no limit.
     """
 
     def __init__(
-        self, idle_seconds: float = 60.0, python: Path | None = None, page_seconds: float = PAGE_SECONDS
+        self,
+        idle_seconds: float = 60.0,
+        python: Path | None = None,
+        page_seconds: float = PAGE_SECONDS,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         if idle_seconds <= 0:
             raise ValueError("idle_seconds must be positive")
-        self._command = child_command(CHILD, "--idle-seconds", str(idle_seconds), python=python)
+        limits = ("--idle-seconds", str(idle_seconds), "--most-bytes", str(most_bytes))
+        self._command = child_command(CHILD, *limits, python=python)
         self._page_seconds = page_seconds
         self._turn = threading.Lock()
         self._state = threading.Lock()

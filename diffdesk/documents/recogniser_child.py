@@ -3,7 +3,7 @@
 Reads requests from standard input (``{"do": "read", "path": …}``, or ``count``, ``draw`` and ``thumbnail`` for
 PDFs) and answers each on standard output with ``{"page": …}`` or the like or ``{"error": …}``, as frames of
 `child_pipe`. Ends when its input ends, even in the middle of its work, and by itself when nobody asked for a
-while, for its models take up to 1.3 GB. Opens no network socket, and lets no library in it open one. Started by
+while or when it has grown, for its models take up to 1.3 GB. Opens no network socket, and lets no library in it open one. Started by
 `recogniser.Recogniser`; imports nothing heavy before the first request that needs it.
 """
 
@@ -141,7 +141,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Serves requests until the input ends or nobody asks for ``--idle-seconds``; then ends the process."""
     parser = argparse.ArgumentParser(prog="recogniser_child", description="Recognises text for DiffDesk.")
     parser.add_argument("--idle-seconds", type=float, default=60.0)
-    idle_seconds: float = parser.parse_args(arguments).idle_seconds
+    parser.add_argument("--most-bytes", type=int, default=0)
+    given = parser.parse_args(arguments)
+    idle_seconds: float = given.idle_seconds
     answers = _own_output()
     faulthandler.enable()
     # Ctrl+C in a terminal reaches every process of it; the client decides what becomes of this one.
@@ -162,6 +164,15 @@ def main(arguments: list[str] | None = None) -> None:
             write_frame(answers, reader.answer(request))
         except OSError:
             _end(0)
+        if given.most_bytes and requests.empty() and _resident_bytes() > given.most_bytes:
+            # Its library keeps what pages of every other size took; a new process begins with little.
+            _end(0)
+
+
+def _resident_bytes() -> int:
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def _own_output() -> BinaryIO:

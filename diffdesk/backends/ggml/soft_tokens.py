@@ -17,6 +17,7 @@ from diffdesk.backends.prefix import ImagePieces
 from diffdesk.core.messages import ImageRef, LinePicture
 
 MOST_KEPT_BYTES = 64 << 20  # of soft tokens; 280 of the full model are 3 MB
+MOST_KEPT = 32  # images; pictures of lines are small, and thousands of them come once and never again
 
 
 class ImageTokens:
@@ -43,9 +44,12 @@ class ImageTokens:
         if image.key not in self._kept:
             self._kept[image.key] = self._tower.encode(image.patches, image.positions)
         self._kept.move_to_end(image.key)
-        while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > MOST_KEPT_BYTES:
+        while len(self._kept) > MOST_KEPT or (len(self._kept) > 1 and self._bytes() > MOST_KEPT_BYTES):
             self._kept.popitem(last=False)
         return self._kept[image.key]
+
+    def _bytes(self) -> int:
+        return sum(one.nbytes for one in self._kept.values())
 
     def close(self) -> None:
         """Free the memory."""

@@ -257,6 +257,14 @@ def test_too_little_memory_is_told_and_passes(recogniser: Recogniser, tmp_path: 
     assert recogniser.recognise(page).text == "\n".join(LEFT_COLUMN)
 
 
+def test_a_child_that_has_grown_makes_way_for_a_new_one(page: Path) -> None:
+    growing = Recogniser(idle_seconds=600, most_bytes=1)
+    first = growing.recognise(page)
+    assert first.lines
+    assert growing.recognise(page) == first
+    growing.close()
+
+
 def test_an_idle_child_ends_and_is_started_again(page: Path) -> None:
     blank(60, 60).save(page)
     # So short a rest also makes requests meet a child that is just ending.

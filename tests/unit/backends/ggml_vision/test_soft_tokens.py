@@ -69,6 +69,18 @@ def test_those_used_last_are_kept(images: ImageTokens, counted: Counted, monkeyp
     images.close()
 
 
+def test_thousands_of_lines_are_not_all_kept(images: ImageTokens, counted: Counted) -> None:
+    lines = [images.prepare(tiny.line_picture(3, seed)) for seed in range(soft_tokens.MOST_KEPT + 1)]
+    for line in lines:
+        images.features(line)
+    assert counted.times == len(lines)
+    images.features(lines[1])
+    assert counted.times == len(lines)
+    images.features(lines[0])
+    assert counted.times == len(lines) + 1
+    images.close()
+
+
 def test_images_prepared_elsewhere_are_refused(images: ImageTokens) -> None:
     class Other:
         key, tokens = -1, 3
