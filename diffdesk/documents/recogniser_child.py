@@ -3,8 +3,8 @@
 Reads requests from standard input (``{"do": "read", "path": …}``, or ``count``, ``draw`` and ``thumbnail`` for
 PDFs) and answers each on standard output with ``{"page": …}`` or the like or ``{"error": …}``, as frames of
 `child_pipe`. Ends when its input ends, even in the middle of its work, and by itself when nobody asked for a
-while or when it has grown, for its models take up to 1.3 GB. Opens no network socket, and lets no library in it open one. Started by
-`recogniser.Recogniser`; imports nothing heavy before the first request that needs it.
+while or when it has grown, for its models take up to 1.3 GB. Opens no network socket, and lets no library in it
+open one. Started by `recogniser.Recogniser`; imports nothing heavy before the first request that needs it.
 """
 
 from __future__ import annotations
