@@ -14,7 +14,6 @@ from pathlib import Path
 
 from diffdesk.core.certainty import HeldTokens
 from diffdesk.core.denoiser import Denoiser
-from diffdesk.core.errors import Cancelled, UserError
 from diffdesk.core.events import Finished, FinishReason, Prefilled, RunEvent
 from diffdesk.core.generation import Job, Tally, generate
 from diffdesk.core.messages import ImageRef, Message, Role
@@ -25,6 +24,7 @@ from diffdesk.core.trace import CanvasClosed, CanvasOpened, StepDelta
 from diffdesk.tasks.chat import build_prompt, fitting_canvases
 from diffdesk.tasks.draft_pieces import Piece, pieces_of
 from diffdesk.tasks.draft_start import draft_start
+from diffdesk.tasks.endings import run_to_end
 from diffdesk.tasks.page_bands import BandPictures
 from diffdesk.tasks.read_lines import lost_in_words
 from diffdesk.tasks.turn_proposals import (
@@ -71,13 +71,7 @@ def correct_in_turns(
         pictures = BandPictures(Path(folder), {image.path: image for image in message.images})
         asking = _Asking(denoiser, settings, seed, pictures, is_warm=is_warm)
         work = _Pieces(asking, message.text, pieces, is_read=bool(request.read_lines))
-        reason, error = FinishReason.END_TOKEN, None
-        try:
-            reason = yield from work.run(report, is_cancelled)
-        except Cancelled:
-            reason = FinishReason.CANCELLED
-        except UserError as failure:
-            reason, error = FinishReason.FAILED, failure
+        reason, error = yield from run_to_end(work.run(report, is_cancelled))
     yield Finished(
         reason,
         work.tally.stats(),
