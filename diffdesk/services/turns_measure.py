@@ -21,6 +21,7 @@ from diffdesk.core.sampler import SamplerSettings
 from diffdesk.core.trace import CanvasClosed
 from diffdesk.services.starter_measure import SEED
 from diffdesk.tasks.correction import correct_in_turns
+from diffdesk.tasks.task_run import TaskRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,8 @@ class TurnsBench:
         settings = SamplerSettings.resolve(GenerationParameters(), self.denoiser.defaults)
         steps: list[int] = []
         proposals: tuple[Proposal, ...] = ()
-        for event in correct_in_turns(
-            self.denoiser, request, settings, SEED, lambda _: None, lambda: False, is_warm=is_warm
-        ):
+        run = TaskRun(self.denoiser, request, settings, SEED, lambda _: None, lambda: False)
+        for event in correct_in_turns(run, is_warm=is_warm):
             if isinstance(event, CanvasClosed):
                 steps.append(event.steps)
             elif isinstance(event, Finished):

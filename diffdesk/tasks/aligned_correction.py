@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from diffdesk.core.denoiser import Denoiser
 from diffdesk.core.differences import changes
-from diffdesk.core.errors import Cancelled, UserError
 from diffdesk.core.events import Finished, FinishReason, RunEvent
 from diffdesk.core.generation import Tally
 from diffdesk.core.lines import slots_needed
@@ -35,6 +34,7 @@ from diffdesk.tasks.aligned import (
     read_text,
     text_window,
 )
+from diffdesk.tasks.endings import run_to_end
 from diffdesk.tasks.guard import Guard, is_listing, writes_straight
 from diffdesk.tasks.read_lines import LinePiece, Pages, cut_line, lost_in_words, match_lines, word_confidence
 from diffdesk.tasks.windows import Window, cut
@@ -189,14 +189,7 @@ def correct_aligned(
 ) -> Iterator[RunEvent]:
     """Correct a draft part by part; ends in one `Finished`. What was not reached stays as it was drafted."""
     work = _Work(denoiser, draft, settings, Tally(seed))
-    reason, error = FinishReason.END_TOKEN, None
-    try:
-        is_done = yield from work.canvases(is_cancelled)
-        reason = FinishReason.END_TOKEN if is_done else FinishReason.CANCELLED
-    except Cancelled:
-        reason = FinishReason.CANCELLED
-    except UserError as failure:
-        reason, error = FinishReason.FAILED, failure
+    reason, error = yield from run_to_end(work.canvases(is_cancelled))
     proposals = work.proposals()
     yield Finished(
         reason,
@@ -233,14 +226,14 @@ class _Work:
         left = (LEFT_ALONE,) if self._draft.guards.held == 0 and self._proposals else ()
         return (*left, *lost_in_words(self._pages.lost))
 
-    def canvases(self, is_cancelled: Callable[[], bool]) -> Generator[RunEvent, None, bool]:
-        """Work through the parts; returns False if it was stopped."""
+    def canvases(self, is_cancelled: Callable[[], bool]) -> Generator[RunEvent, None, FinishReason]:
+        """Work through the parts; returns why it ended."""
         for part in self._parts:
             text = _text_of(part)
             if text:
                 found = yield from self._correct(part, is_cancelled)
                 if found is None:
-                    return False
+                    return FinishReason.CANCELLED
                 self._proposals += (
                     replace(one, start=one.start + self._reached, end=one.end + self._reached) for one in found
                 )
@@ -248,7 +241,7 @@ class _Work:
             self._reached += len(text) + len(_separator_of(part))
             if text:
                 yield self._closed()
-        return True
+        return FinishReason.END_TOKEN
 
     def _correct(
         self, part: Part, is_cancelled: Callable[[], bool]

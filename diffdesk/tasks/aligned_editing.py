@@ -15,33 +15,23 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
-from diffdesk.core.denoiser import Denoiser
 from diffdesk.core.events import FinishReason, Prefilled, RunEvent
-from diffdesk.core.profile import ModelProfile
-from diffdesk.core.requests import RunRequest
-from diffdesk.core.sampler import SamplerSettings
 from diffdesk.core.trace import CanvasClosed
 from diffdesk.tasks.aligned import AlignedModel, AlignedWindow, WindowOutcome, gated_text, text_window
 from diffdesk.tasks.guard import Guard, writes_straight
 from diffdesk.tasks.spans import LEFT_EMPTY, Span, SpanWork, finish
+from diffdesk.tasks.task_run import TaskRun
 from diffdesk.tasks.windows import cut
 
 _FEW = 3  # words of a span that is written otherwise if the model would leave it as it is
 _EDGE = 6  # slots of an aligned canvas left free for what its end lacks
 
 
-def edit_aligned(
-    denoiser: Denoiser,
-    profile: ModelProfile,
-    request: RunRequest,
-    settings: SamplerSettings,
-    seed: int,
-    is_cancelled: Callable[[], bool],
-) -> Iterator[RunEvent]:
+def edit_aligned(run: TaskRun, slots: int) -> Iterator[RunEvent]:
     """Denoise the span of the last message's text anew by an aligned model; ends as `edit_in_turns` does."""
-    span = Span.of(request)
-    work = _AlignedWork(AlignedModel(denoiser, settings, seed), span, profile.slots, seed)
-    return finish(work, span.text, lambda _: None, is_cancelled)
+    span = Span.of(run.request)
+    work = _AlignedWork(AlignedModel(run.denoiser, run.settings, run.seed), span, slots, run.seed)
+    return finish(work, span.text, lambda _: None, run.is_cancelled)
 
 
 class _AlignedWork(SpanWork):

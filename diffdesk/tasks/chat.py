@@ -6,39 +6,32 @@ An animation is shown to a model that sees as a video is: one frame a second, at
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from diffdesk.core.denoiser import Denoiser, Prompt
 from diffdesk.core.errors import PromptError
-from diffdesk.core.events import Prefilled, RunEvent
+from diffdesk.core.events import RunEvent
 from diffdesk.core.generation import Job, generate
 from diffdesk.core.messages import ImageRef, Message
-from diffdesk.core.requests import RunRequest
-from diffdesk.core.sampler import SamplerSettings
 from diffdesk.core.turns import assemble, render
 from diffdesk.documents.images import inspect_image, sample_frames
+from diffdesk.tasks.task_run import TaskRun
 
 ANIMATIONS = frozenset({".gif", ".webp", ".png"})
 
 
-def chat(
-    denoiser: Denoiser,
-    request: RunRequest,
-    settings: SamplerSettings,
-    seed: int,
-    report: Callable[[Prefilled], None],
-    is_cancelled: Callable[[], bool],
-) -> Iterator[RunEvent]:
-    """Answer the last message of `request`; ends in one `Finished`. Raises `PromptError` if it can't be sent."""
-    parameters = request.parameters
+def chat(run: TaskRun) -> Iterator[RunEvent]:
+    """Answer the last message; ends in one `Finished`. Raises `PromptError` if it can't be sent."""
+    denoiser, parameters = run.denoiser, run.request.parameters
     with tempfile.TemporaryDirectory(prefix="diffdesk-frames-") as folder:
-        messages = [_with_frames(message, Path(folder)) for message in request.messages]
+        messages = [_with_frames(message, Path(folder)) for message in run.request.messages]
         prompt = build_prompt(denoiser, messages, system=parameters.system, thinking=parameters.thinking)
         length = denoiser.capabilities.canvas_length
         canvases = fitting_canvases(denoiser, len(prompt.ids), parameters.canvases)
-        yield from generate(denoiser, Job(prompt, settings, seed, canvases, length), report, is_cancelled)
+        job = Job(prompt, run.settings, run.seed, canvases, length)
+        yield from generate(denoiser, job, run.report, run.is_cancelled)
 
 
 def _with_frames(message: Message, folder: Path) -> Message:

@@ -13,20 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from diffdesk.core.certainty import HeldTokens
-from diffdesk.core.denoiser import Denoiser
-from diffdesk.core.errors import Cancelled, UserError
 from diffdesk.core.events import Finished, FinishReason, Prefilled, RunEvent
 from diffdesk.core.generation import Job, Tally, generate
 from diffdesk.core.messages import ImageRef, Message, Role
 from diffdesk.core.proposals import Doubt, Proposal, made_text
-from diffdesk.core.requests import RunRequest
-from diffdesk.core.sampler import SamplerSettings
 from diffdesk.core.trace import CanvasClosed, CanvasOpened, StepDelta
 from diffdesk.tasks.chat import build_prompt, fitting_canvases
 from diffdesk.tasks.draft_pieces import Piece, pieces_of
 from diffdesk.tasks.draft_start import draft_start
+from diffdesk.tasks.endings import run_to_end
 from diffdesk.tasks.page_bands import BandPictures
 from diffdesk.tasks.read_lines import lost_in_words
+from diffdesk.tasks.task_run import TaskRun
 from diffdesk.tasks.turn_proposals import (
     Answer,
     doubts_of,
@@ -50,34 +48,20 @@ _GROWTH = 1.25  # a correction may have so many times the draft's tokens …
 _ENDING = 8  # … and every answer these for the end of the turn
 
 
-def correct_in_turns(
-    denoiser: Denoiser,
-    request: RunRequest,
-    settings: SamplerSettings,
-    seed: int,
-    report: Callable[[Prefilled], None],
-    is_cancelled: Callable[[], bool],
-    *,
-    is_warm: bool = False,
-) -> Iterator[RunEvent]:
+def correct_in_turns(run: TaskRun, *, is_warm: bool = False) -> Iterator[RunEvent]:
     """Correct the last message's text; ends in one `Finished`. Pieces that were not reached stay as drafted.
 
     `is_warm` begins canvases with the draft, see `ModelProfile.is_warm_started`.
     """
+    denoiser, request = run.denoiser, run.request
     message = request.messages[-1]
     most = int(denoiser.capabilities.canvas_length * _TOKENS_A_PIECE)
     pieces = pieces_of(request, lambda text: len(denoiser.tokenizer.encode(text)) <= most)
     with tempfile.TemporaryDirectory(prefix="diffdesk-page-") as folder:
         pictures = BandPictures(Path(folder), {image.path: image for image in message.images})
-        asking = _Asking(denoiser, settings, seed, pictures, is_warm=is_warm)
+        asking = _Asking(run, pictures, is_warm=is_warm)
         work = _Pieces(asking, message.text, pieces, is_read=bool(request.read_lines))
-        reason, error = FinishReason.END_TOKEN, None
-        try:
-            reason = yield from work.run(report, is_cancelled)
-        except Cancelled:
-            reason = FinishReason.CANCELLED
-        except UserError as failure:
-            reason, error = FinishReason.FAILED, failure
+        reason, error = yield from run_to_end(work.run(run.report, run.is_cancelled))
     yield Finished(
         reason,
         work.tally.stats(),
@@ -92,12 +76,10 @@ def correct_in_turns(
 class _Asking:
     """How a piece is asked of the model."""
 
-    def __init__(
-        self, denoiser: Denoiser, settings: SamplerSettings, seed: int, pictures: BandPictures, *, is_warm: bool
-    ) -> None:
-        self.denoiser = denoiser
-        self.seed = seed
-        self._settings = settings
+    def __init__(self, run: TaskRun, pictures: BandPictures, *, is_warm: bool) -> None:
+        self.denoiser = run.denoiser
+        self.seed = run.seed
+        self._settings = run.settings
         self._pictures = pictures
         self._is_warm = is_warm
 

@@ -20,18 +20,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from diffdesk.core.denoiser import Denoiser, Prompt, Tokenizer
+from diffdesk.core.denoiser import Prompt, Tokenizer
 from diffdesk.core.denoising import CanvasOutcome, CanvasStart, denoise
 from diffdesk.core.errors import Cancelled, PromptError
 from diffdesk.core.events import FinishReason, Prefilled, RunEvent
 from diffdesk.core.messages import Message, Role
-from diffdesk.core.requests import RunRequest
-from diffdesk.core.sampler import Draws, SamplerSettings
+from diffdesk.core.sampler import Draws
 from diffdesk.core.trace import CanvasClosed, Region
 from diffdesk.tasks.chat import build_prompt, fitting_canvases
 from diffdesk.tasks.correction import fitting_length
 from diffdesk.tasks.draft_pieces import split_text
 from diffdesk.tasks.spans import LEFT_EMPTY, Span, SpanWork, finish
+from diffdesk.tasks.task_run import TaskRun
 
 _OPENS, _CLOSES = "⟦", "⟧"
 _PART = 3  # a piece of the span takes at most one part in so many of a canvas …
@@ -42,20 +42,13 @@ _ANCHOR = 6  # tokens of the text after the part by which it is found again
 _ALIKE = 0.5  # share of these that must be the same
 
 
-def edit_in_turns(
-    denoiser: Denoiser,
-    request: RunRequest,
-    settings: SamplerSettings,
-    seed: int,
-    report: Callable[[Prefilled], None],
-    is_cancelled: Callable[[], bool],
-) -> Iterator[RunEvent]:
+def edit_in_turns(run: TaskRun) -> Iterator[RunEvent]:
     """Edit the span of the last message's text by a chat model; raises `PromptError` for a span that can't be edited.
 
     Ends in one `Finished` whose answer is the whole text: the old one where the edit was stopped or did not settle.
     """
-    span = Span.of(request)
-    return finish(_TurnsWork(denoiser, request, span, settings, seed), span.text, report, is_cancelled)
+    span = Span.of(run.request)
+    return finish(_TurnsWork(run, span), span.text, run.report, run.is_cancelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +67,17 @@ class _Place:
 class _TurnsWork(SpanWork):
     """An edit by a chat model."""
 
-    def __init__(
-        self, denoiser: Denoiser, request: RunRequest, span: Span, settings: SamplerSettings, seed: int
-    ) -> None:
-        super().__init__(span, seed)
-        self._denoiser = denoiser
-        self._request = request
-        self._settings = settings
-        self._draws = Draws(seed, denoiser.tokenizer.vocab_size)
-        self._most = denoiser.capabilities.canvas_length
+    def __init__(self, run: TaskRun, span: Span) -> None:
+        super().__init__(span, run.seed)
+        self._denoiser = run.denoiser
+        self._request = run.request
+        self._settings = run.settings
+        self._draws = Draws(run.seed, self._denoiser.tokenizer.vocab_size)
+        self._most = self._denoiser.capabilities.canvas_length
         self._pieces = split_text(span.part, self._fits)
         self._left = 0  # characters of the span that are done
         self._canvas = 0
-        self._canvases = len(self._pieces) * (2 if request.instruction.strip() else 1)
+        self._canvases = len(self._pieces) * (2 if self._request.instruction.strip() else 1)
 
     def text(self) -> str:
         """See `SpanWork`."""

@@ -6,13 +6,12 @@ Knows nothing of what is asked about them.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from diffdesk.core.errors import ImageError
 from diffdesk.core.events import RunEvent
-from diffdesk.core.messages import Message
 from diffdesk.core.requests import RunRequest
 from diffdesk.documents.images import inspect_image, open_image
 
@@ -25,37 +24,27 @@ def with_readable_images(request: RunRequest, run: Callable[[RunRequest], Iterat
     An image that is gone or broken is left to whoever looks at it. Lines that were read from a replaced image are said
     to be of its replacement, which has the same pixels.
     """
-    if any(_is_foreign(image.path) for message in request.messages for image in message.images):
-        return _with_copies(request, run)
-    return run(request)
+    photos = {image.path for message in request.messages for image in message.images if _is_unknown(image.path)}
+    return _with_pictures(request, photos, run) if photos else run(request)
 
 
-def _with_copies(request: RunRequest, run: Callable[[RunRequest], Iterator[RunEvent]]) -> Iterator[RunEvent]:
-    with tempfile.TemporaryDirectory(prefix="diffdesk-images-") as folder:
-        made: dict[Path, Path] = {}
-        messages = tuple(_readable(message, Path(folder), made) for message in request.messages)
-        lines = tuple(replace(line, image=made.get(line.image, line.image)) for line in request.read_lines)
-        yield from run(replace(request, messages=messages, read_lines=lines))
-
-
-def _readable(message: Message, folder: Path, made: dict[Path, Path]) -> Message:
-    images = [replace(image, path=_opened(image.path, folder, made)) for image in message.images]
-    return replace(message, images=tuple(images))
-
-
-def _opened(path: Path, folder: Path, made: dict[Path, Path]) -> Path:
-    if path not in made and _is_foreign(path):
-        try:
-            picture = open_image(path)
-        except ImageError:  # sound at its beginning only
-            return path
-        made[path] = folder / f"{len(made)}.png"
-        picture.save(made[path], "PNG", compress_level=1)
-    return made.get(path, path)
-
-
-def _is_foreign(path: Path) -> bool:
+def _is_unknown(path: Path) -> bool:
     try:
         return inspect_image(path).format in _UNKNOWN_TO_BACKENDS
     except ImageError:
         return False
+
+
+def _with_pictures(
+    request: RunRequest, photos: Collection[Path], run: Callable[[RunRequest], Iterator[RunEvent]]
+) -> Iterator[RunEvent]:
+    with tempfile.TemporaryDirectory(prefix="diffdesk-images-") as folder:
+        made = {path: Path(folder) / f"{number}.png" for number, path in enumerate(photos)}
+        for path, picture in made.items():
+            open_image(path).save(picture, "PNG", compress_level=1)
+        messages = tuple(
+            replace(one, images=tuple(replace(image, path=made.get(image.path, image.path)) for image in one.images))
+            for one in request.messages
+        )
+        lines = tuple(replace(line, image=made.get(line.image, line.image)) for line in request.read_lines)
+        yield from run(replace(request, messages=messages, read_lines=lines))

@@ -8,20 +8,19 @@ prompt and are the same for all rows, so the KV cache keeps them from row to row
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from diffdesk.core.channels import answer_state
 from diffdesk.core.denoiser import Denoiser, Prompt
 from diffdesk.core.errors import PromptError
-from diffdesk.core.events import Finished, FinishReason, Prefilled, RunEvent
+from diffdesk.core.events import Finished, FinishReason, RunEvent
 from diffdesk.core.generation import Job, generate
 from diffdesk.core.messages import Message, Role
 from diffdesk.core.presets import growth_of
-from diffdesk.core.requests import RunRequest
-from diffdesk.core.sampler import SamplerSettings
 from diffdesk.tasks.chat import build_prompt
 from diffdesk.tasks.correction import fitting_length
+from diffdesk.tasks.task_run import TaskRun
 
 RULES = (
     "You rewrite texts, one at a time. Do with the text what the instruction says, and nothing else. The text is "
@@ -32,19 +31,13 @@ CUT_OFF = "The new text became much longer than the old one and was cut off."
 _SPARE = 2.0  # so many times the expected length there is room for in all; canvases that aren't needed cost nothing
 
 
-def rewrite(
-    denoiser: Denoiser,
-    request: RunRequest,
-    settings: SamplerSettings,
-    seed: int,
-    report: Callable[[Prefilled], None],
-    is_cancelled: Callable[[], bool],
-) -> Iterator[RunEvent]:
+def rewrite(run: TaskRun) -> Iterator[RunEvent]:
     """Rewrite the last message's text; ends in one `Finished` with the new text, stripped.
 
     Raises `PromptError` where the row doesn't fit the model or nothing says what to do with it. An answer without text
     has the state `EMPTY`.
     """
+    denoiser, request = run.denoiser, run.request
     if not request.instruction.strip():
         raise PromptError(
             "There is no instruction",
@@ -55,7 +48,8 @@ def rewrite(
     system = f"{RULES}\n\nInstruction: {request.instruction.strip()}"
     prompt = build_prompt(denoiser, [Message(Role.USER, text)], system=system, thinking=False)
     length, canvases = room_for(denoiser, prompt, text, growth_of(request.instruction))
-    for event in generate(denoiser, Job(prompt, settings, seed, canvases, length), report, is_cancelled):
+    job = Job(prompt, run.settings, run.seed, canvases, length)
+    for event in generate(denoiser, job, run.report, run.is_cancelled):
         yield _told(event) if isinstance(event, Finished) else event
 
 

@@ -21,6 +21,7 @@ from diffdesk.tasks.correction import correct_in_turns
 from diffdesk.tasks.editing import edit_in_turns
 from diffdesk.tasks.readable_images import with_readable_images
 from diffdesk.tasks.rewriting import rewrite
+from diffdesk.tasks.task_run import TaskRun
 
 
 def run_task(
@@ -42,23 +43,22 @@ def run_task(
     settings = SamplerSettings.resolve(request.parameters, denoiser.defaults)
     given = request.parameters.seed
     seed = secrets.randbelow(2**31) if given is None else given
-    asked = _Asked(denoiser, profile, request, settings, seed, report, is_cancelled)
-    if asked.is_aligned:
-        return asked.run()
-    return with_readable_images(request, lambda readable: replace(asked, request=readable).run())
+    run = TaskRun(denoiser, request, settings, seed, report, is_cancelled)
+    if profile.layout is Layout.ALIGNED:
+        return _Asked(profile, run).events()
+    return with_readable_images(request, lambda readable: _Asked(profile, replace(run, request=readable)).events())
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request that can be run, and what it is run with."""
+    """What is asked of a model of some profile."""
 
-    denoiser: Denoiser
     profile: ModelProfile
-    request: RunRequest
-    settings: SamplerSettings
-    seed: int
-    report: Callable[[Prefilled], None]
-    is_cancelled: Callable[[], bool]
+    run: TaskRun
+
+    @property
+    def request(self) -> RunRequest:
+        return self.run.request
 
     @property
     def text(self) -> str:
@@ -68,7 +68,7 @@ class _Asked:
     def is_aligned(self) -> bool:
         return self.profile.layout is Layout.ALIGNED
 
-    def run(self) -> Iterator[RunEvent]:
+    def events(self) -> Iterator[RunEvent]:
         match self.request.task:
             case TaskKind.CHAT:
                 return self._chat()
@@ -82,42 +82,35 @@ class _Asked:
     def _chat(self) -> Iterator[RunEvent]:
         if not self.profile.can_chat:
             return _declined(starter.CANT_CHAT, "")
-        return chat(self.denoiser, self.request, self.settings, self.seed, self.report, self.is_cancelled)
+        return chat(self.run)
 
     def _edit(self) -> Iterator[RunEvent]:
         if not self.is_aligned:
-            return edit_in_turns(self.denoiser, self.request, self.settings, self.seed, self.report, self.is_cancelled)
+            return edit_in_turns(self.run)
         if self.request.instruction.strip():
             return _declined(starter.CANT_FOLLOW, self.text)
         if not starter.is_english(self.text):
             return _declined(starter.CANT_LANGUAGE, self.text)
-        return edit_aligned(self.denoiser, self.profile, self.request, self.settings, self.seed, self.is_cancelled)
+        return edit_aligned(self.run, self.profile.slots)
 
     def _rewrite(self) -> Iterator[RunEvent]:
         if self.profile.can_chat:
-            return rewrite(self.denoiser, self.request, self.settings, self.seed, self.report, self.is_cancelled)
+            return rewrite(self.run)
         return (
             self._correct() if is_correction(self.request.instruction) else _declined(starter.CANT_REWRITE, self.text)
         )
 
     def _correct(self) -> Iterator[RunEvent]:
         if not self.is_aligned:
-            return correct_in_turns(
-                self.denoiser,
-                self.request,
-                self.settings,
-                self.seed,
-                self.report,
-                self.is_cancelled,
-                is_warm=self.profile.is_warm_started,
-            )
+            return correct_in_turns(self.run, is_warm=self.profile.is_warm_started)
         if self.request.messages[-1].images:
             return _declined(starter.CANT_LOOK, self.text)
         if not starter.is_english(self.text):
             return _declined(starter.CANT_LANGUAGE, self.text)
         guards = Guards.of(self.profile, self.text, is_read=bool(self.request.read_lines))
         draft = Draft(self.text, self.profile.slots, guards, self.request.read_lines)
-        return correct_aligned(self.denoiser, draft, self.settings, self.seed, self.is_cancelled)
+        run = self.run
+        return correct_aligned(run.denoiser, draft, run.settings, run.seed, run.is_cancelled)
 
 
 def _declined(sentence: str, text: str) -> Iterator[RunEvent]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
-from diffdesk.core.errors import Cancelled, PromptError, UserError
+from diffdesk.core.errors import PromptError
 from diffdesk.core.events import Finished, FinishReason, Prefilled, RunEvent
 from diffdesk.core.generation import Tally
 from diffdesk.core.requests import RunRequest
+from diffdesk.tasks.endings import run_to_end
 
 LEFT_EMPTY = "The model wrote nothing in this place, so the text is as it was."
 
@@ -75,12 +76,6 @@ def finish(
     work: SpanWork, text: str, report: Callable[[Prefilled], None], is_cancelled: Callable[[], bool]
 ) -> Iterator[RunEvent]:
     """Run an edit to its one `Finished`: an edit is made as a whole or not at all."""
-    reason, error = FinishReason.END_TOKEN, None
-    try:
-        reason = yield from work.run(report, is_cancelled)
-    except Cancelled:
-        reason = FinishReason.CANCELLED
-    except UserError as failure:
-        reason, error = FinishReason.FAILED, failure
+    reason, error = yield from run_to_end(work.run(report, is_cancelled))
     answer = work.text() if reason is FinishReason.END_TOKEN else text
     yield Finished(reason, work.tally.stats(), answer, notes=work.notes, error=error)

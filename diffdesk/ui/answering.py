@@ -36,6 +36,7 @@ READ_FROM_IMAGE = "The model can't see images; it was given the text that was re
 WORDS_UNUSED = "The words beside the image were not used: this model corrects text and takes no instructions."
 _SILENT_SECONDS = 20.0
 STOP_MILLISECONDS = 6000
+BEHIND_ANOTHER = "Waiting for the page or row at work"
 
 
 @dataclass(slots=True)
@@ -144,6 +145,9 @@ class Answering(QObject):
             self._end(answer, Finished(FinishReason.CANCELLED, RunStats(), "", ""))
             return
         self._engine.cancel(answer.row.id)
+        if self._engine.is_behind_another(answer.row.id):
+            self._end(answer, Finished(FinishReason.CANCELLED, RunStats(), "", ""))
+            return
         QTimer.singleShot(STOP_MILLISECONDS, self, lambda: self._offer_kill(answer))
 
     def close(self) -> None:
@@ -321,6 +325,8 @@ class Answering(QObject):
             self._live.show_waiting("Reading the text of the image")
         elif self._models.view.state is ModelState.LOADING:
             self._live.show_waiting(_loading(self._models.view))
+        elif self._engine.is_behind_another(answer.row.id):
+            self._live.show_waiting(BEHIND_ANOTHER)
         else:
             self._live.show_waiting("Reading the prompt")
 

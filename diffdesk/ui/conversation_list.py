@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QContextMenuEvent, QFontMetrics, QKeyEvent, QKeySequence, QPainter, QPen
+from PySide6.QtGui import QColor, QContextMenuEvent, QFontMetrics, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 from diffdesk.ui.conversation_model import ConversationModel
 from diffdesk.ui.icons import icon, pixmap
 from diffdesk.ui.message_parts import label
+from diffdesk.ui.row_back import paint_row_back
 from diffdesk.ui.theme import Theme, ThemeKeeper
 from diffdesk.ui.views import ConversationView, Place
 
@@ -72,20 +73,9 @@ class RowDelegate(QStyledItemDelegate):
         painter.drawText(inside, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), heading)
 
     def _paint_row(self, painter: QPainter, rect: QRect, state: QStyle.StateFlag, view: ConversationView) -> None:
-        theme, px = self._themes.theme, self._themes.px
+        px = self._themes.px
         box = rect.adjusted(px(4), 1, -px(4), -1)
-        is_selected = bool(state & QStyle.StateFlag.State_Selected)
-        if is_selected or state & QStyle.StateFlag.State_MouseOver:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(theme.accent_soft if is_selected else theme.hover))
-            painter.drawRoundedRect(box, px(6), px(6))
-        if is_selected:  # a second sign besides the colour
-            painter.setBrush(QColor(theme.accent))
-            painter.drawRoundedRect(QRect(box.left(), box.top() + px(7), px(3), box.height() - px(14)), 1.5, 1.5)
-        if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(theme.accent), 2))
-            painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), px(6), px(6))
+        paint_row_back(painter, self._themes, box, state)
         self._paint_texts(painter, box.adjusted(px(10), 0, -px(8), 0), view)
 
     def _paint_texts(self, painter: QPainter, box: QRect, view: ConversationView) -> None:

@@ -39,6 +39,14 @@ class Dropped:
         return any(isinstance(one, Path) and one.suffix.lower() == _PDF for one in self.sources)
 
     @property
+    def noun(self) -> str:
+        """What one of the sources is called, as exactly as all of them allow."""
+        folders = sum(isinstance(one, Path) and one.is_dir() for one in self.sources)
+        if folders:
+            return "folder" if folders == len(self.sources) else "item"
+        return "file" if self.has_pdf else "image"
+
+    @property
     def is_table(self) -> bool:
         """Whether all of it are files of tables."""
         files = [one for one in self.sources if isinstance(one, Path) and one.suffix.lower() in TABLE_SUFFIXES]

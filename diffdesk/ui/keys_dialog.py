@@ -42,7 +42,7 @@ class KeysDialog(QDialog):
             row = grid.rowCount()
             spoken = label(spoken_keys(key), "key", is_wrapped=True)
             grid.addWidget(spoken, row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(label(key.text, "body", is_wrapped=True), row, 1)
+            grid.addWidget(label(key.text, "body", is_wrapped=True), row, 1, Qt.AlignmentFlag.AlignTop)
         grid.setColumnStretch(0, 2)
         grid.setColumnStretch(1, 3)
         grid.setRowStretch(grid.rowCount(), 1)

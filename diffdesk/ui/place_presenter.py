@@ -179,11 +179,10 @@ class PlacePresenter(QObject):
         from diffdesk.ui.desk.drop_question import DropQuestion
 
         info = self._lanes.models.info
-        cannot = CANT_ASK_PDF if dropped.has_pdf else ""
+        cannot = CANT_ASK_PDF if dropped.has_pdf or not dropped.images else ""
         if info is not None and not info.can_chat:
             cannot = CANT_ASK_MODEL
-        noun = "file" if dropped.has_pdf else "image"
-        question = DropQuestion(self._themes, len(dropped.sources), noun, cannot, self._window)
+        question = DropQuestion(self._themes, len(dropped.sources), dropped.noun, cannot, self._window)
         question.chosen.connect(lambda which: self._on_drop_answered(which, dropped))
         question.open()
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from PySide6.QtCore import QObject, QTimer
 
 from diffdesk.core.errors import UserError
-from diffdesk.core.events import Finished, FinishReason, Prefilled
+from diffdesk.core.events import Finished, FinishReason, Prefilled, RunStats
 from diffdesk.core.messages import Message, MessageState, Role
 from diffdesk.core.parameters import GenerationParameters
 from diffdesk.core.requests import RunRequest, TaskKind
 from diffdesk.core.trace import TraceEvent
 from diffdesk.store import ConversationRow, MessageRow, Store
-from diffdesk.ui.answering import STOP_MILLISECONDS, offer_kill
+from diffdesk.ui.answering import BEHIND_ANOTHER, STOP_MILLISECONDS, offer_kill
 from diffdesk.ui.main_window import MainWindow
 from diffdesk.ui.model_presenter import ModelPresenter
 from diffdesk.ui.rows import error_view, history
@@ -136,6 +136,9 @@ class SpanPresenter(QObject):
         edit = self._edit
         if edit is not None:
             self._engine.cancel(edit.run)
+            if self._engine.is_behind_another(edit.run):
+                self._on_run_ended(edit.run, Finished(FinishReason.CANCELLED, RunStats()))
+                return
             QTimer.singleShot(STOP_MILLISECONDS, self, lambda: self._on_waited(edit))
 
     def _on_waited(self, edit: _Edit) -> None:
@@ -151,8 +154,9 @@ class SpanPresenter(QObject):
         edit = _Edit(self._engine.reserve(), row, text, span, instruction, parameters)
         self._edit = edit
         self._window.set_busy(True)
+        waiting = BEHIND_ANOTHER if self._engine.is_behind_another(edit.run) else "Reading the text"
         is_loading = self._models.view.state is ModelState.LOADING
-        self._window.spans.show_running("Loading the model" if is_loading else "Reading the text")
+        self._window.spans.show_running("Loading the model" if is_loading else waiting)
         return edit
 
     def _ask(self, edit: _Edit, messages: tuple[Message, ...]) -> None:

@@ -123,6 +123,10 @@ class EngineLane(QObject):
         """Start a run under a number of the caller's; it ends in one `run_ended` with that number."""
         self._run_asked.emit(run, request)
 
+    def is_behind_another(self, run: int) -> bool:
+        """Whether a run that was asked for waits until another one, a page of the desk say, has ended."""
+        return self._worker.current not in (None, run)
+
     def cancel(self, run: int) -> None:
         """Stop a run: at work, or before it has begun; a load that others wait for goes on."""
         self._worker.cancelled.add(run)

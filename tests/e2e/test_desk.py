@@ -15,11 +15,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from diffdesk.core.messages import MessageState
 from diffdesk.documents.exports.placing import placed
 from diffdesk.paths import Places, resource_dir
 from diffdesk.services import desk_work
 from diffdesk.store import DeskState, Store
+from diffdesk.ui.answering import BEHIND_ANOTHER
 from diffdesk.ui.app import Program
+from diffdesk.ui.canvas import LiveMessage
 from diffdesk.ui.desk.desk_views import ExportFormat, PageState
 from diffdesk.ui.desk.drop_question import DropQuestion
 from diffdesk.ui.desk.export_dialog import ExportDialog
@@ -27,7 +30,7 @@ from diffdesk.ui.place_switch import WindowPlace
 from tests.e2e.conftest import wait_for_model
 from tests.e2e.desk import DONE, LINES, Desk, draw_page, make_pdf, open_desk
 from tests.e2e.test_kills import Typing
-from tests.e2e.test_window import banner_text, composer, drop
+from tests.e2e.test_window import banner_text, composer, drop, say
 from tests.unit.documents.exports.pdfs import assert_words_lie_there, pdfium_text, pdfium_words, poppler_text
 
 SAMPLE = resource_dir() / "samples" / "sample.png"
@@ -160,6 +163,30 @@ def test_a_text_is_corrected_without_being_read_and_copied(qtbot: QtBot, desk: D
     dialog.format_buttons[ExportFormat.CLIPBOARD].click()
     dialog.export_button.click()
     qtbot.waitUntil(lambda: QApplication.clipboard().text() == desk.review.text, timeout=30_000)
+
+
+def test_a_question_that_waits_behind_a_page_says_so_is_shown_whole_and_can_be_stopped_at_once(
+    qtbot: QtBot, desk: Desk
+) -> None:
+    program, long = desk.program, "Tbe quick brown f0x jumps ovcr the lazy d0g. " * 120
+    desk.presenter.add_text(long)
+    with qtbot.waitSignal(program.controller.engine.frames.arrived, timeout=60_000):
+        pass
+    program.window.open_place(WindowPlace.CONVERSATIONS)
+    say(program, "Tbe cat sat on tlie mat.")
+    transcript = program.window.transcript
+    qtbot.waitUntil(lambda: transcript.findChild(LiveMessage) is not None, timeout=30_000)
+    live = transcript.findChild(LiveMessage)
+    assert live is not None
+    qtbot.waitUntil(lambda: live.status_text == BEHIND_ANOTHER, timeout=30_000)
+    assert live.height() >= live.sizeHint().height()
+    with qtbot.waitSignal(program.controller.answering.ended, timeout=30_000) as caught:
+        program.window.stop_requested.emit()
+    assert caught.args is not None
+    assert caught.args[0].state is MessageState.STOPPED
+    assert not any(one.state in DONE for one in desk.rows)
+    desk.wait_until_done(qtbot, 1)
+    assert all(one.state in DONE for one in desk.rows)
 
 
 def test_images_are_asked_about_in_a_chat(

@@ -18,13 +18,15 @@ from diffdesk.core.requests import ModelSpec
 from diffdesk.paths import Places
 from diffdesk.store import RowState, Store
 from diffdesk.ui.app import Program
+from diffdesk.ui.place_presenter import NO_TABLE
+from diffdesk.ui.place_switch import WindowPlace
 from diffdesk.ui.rewrite.rewrite_presenter import LIMITED
 from diffdesk.ui.rewrite.rewrite_views import RowSign
 from diffdesk.ui.rewrite.row_model import Shown
 from tests.e2e.conftest import wait_for_model
 from tests.e2e.rewriter import NOISY, Rewriter, open_rewriter
 from tests.e2e.test_kills import Typing
-from tests.e2e.test_window import say, wait_for_answer
+from tests.e2e.test_window import drop, say, wait_for_answer
 
 GERMAN = "Der Zug ist nicht mit der Fähre gekommen und die Leute sind auf dem Weg zu dem Haus."
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -104,6 +106,21 @@ def test_twelve_lines_are_rewritten_paused_resumed_decided_on_and_exported(
     assert [cells[-1] for cells in found[1:]] == expected
     assert work.state is not None
     rewriter.settle(qtbot)
+
+
+def test_a_table_dropped_on_a_conversation_opens_in_the_rewriter(
+    qtbot: QtBot, start: Callable[[], Program], tmp_path: Path
+) -> None:
+    program = start()
+    wait_for_model(qtbot, program)
+    table_of(tmp_path / "in.csv", NOISY)
+    drop(program, tmp_path / "in.csv", on=program.window.centre.welcome)
+    assert program.window.place is WindowPlace.REWRITER
+    rewriter = open_rewriter(program)
+    rewriter.wait_for_sheet(qtbot)
+    assert len(rewriter.rows()) == len(NOISY)
+    drop(program, tmp_path, on=program.window.header)
+    assert program.window.toast.text.text() == NO_TABLE
 
 
 def test_a_question_comes_in_between_two_rows(qtbot: QtBot, start: Callable[[], Program], tmp_path: Path) -> None:

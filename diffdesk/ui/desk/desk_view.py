@@ -129,7 +129,7 @@ class DeskView(QWidget):
         page = self._page
         if page is not None and page.id == page_id:
             size = QSize(page.width, page.height) if isinstance(page, PageView) else QSize()
-            self.review.show_image(image, size, "The image can't be shown.")
+            self.review.show_image(image, size, "The page can't be shown.")
 
     def set_live(self, widget: QWidget | None) -> None:
         """Show the canvas of the page being corrected in place of the text, or with None what was there."""

@@ -81,7 +81,7 @@ class DropQuestion(QDialog):
     def __init__(
         self, themes: ThemeKeeper, count: int, noun: str = "image", cannot_ask: str = "", parent: QWidget | None = None
     ) -> None:
-        """So many images or files (`noun`) were dropped; `cannot_ask` says why they can't be asked about, if so."""
+        """So many of what `noun` says were dropped; `cannot_ask` says why they can't be asked about, if so."""
         super().__init__(parent)
         self.setWindowTitle(f"Dropped {noun}s")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

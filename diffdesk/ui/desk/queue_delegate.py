@@ -6,12 +6,13 @@ from collections import OrderedDict
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from diffdesk.ui.desk import words
 from diffdesk.ui.desk.desk_views import PageState, QueueRow
 from diffdesk.ui.desk.queue_model import QueueModel, note_of
 from diffdesk.ui.icons import pixmap
+from diffdesk.ui.row_back import paint_row_back
 from diffdesk.ui.theme import Theme, ThemeKeeper
 
 THUMBNAIL = 40
@@ -68,28 +69,12 @@ class QueueDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         px = self._themes.px
         box = QRect(option.rect).adjusted(px(4), 1, -px(4), -1)
-        self._paint_back(painter, box, option.state)
+        paint_row_back(painter, self._themes, box, option.state)
         side = px(THUMBNAIL)
         room = QRect(box.left() + px(8), box.center().y() - side // 2, side, side)
         self._paint_picture(painter, room, row)
         self._paint_texts(painter, box.adjusted(side + px(20), 0, -px(8), 0), row)
         painter.restore()
-
-    def _paint_back(self, painter: QPainter, box: QRect, state: QStyle.StateFlag) -> None:
-        theme, px = self._themes.theme, self._themes.px
-        is_selected = bool(state & QStyle.StateFlag.State_Selected)
-        if is_selected or state & QStyle.StateFlag.State_MouseOver:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(theme.accent_soft if is_selected else theme.hover))
-            painter.drawRoundedRect(box, px(6), px(6))
-        if is_selected:  # a second sign besides the colour
-            painter.setBrush(QColor(theme.accent))
-            bar = QRectF(box.left(), box.top() + px(8), px(3), box.height() - px(16))
-            painter.drawRoundedRect(bar, 1.5, 1.5)
-        if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(theme.accent), 2))
-            painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), px(6), px(6))
 
     def _paint_picture(self, painter: QPainter, room: QRect, row: QueueRow) -> None:
         theme, px = self._themes.theme, self._themes.px

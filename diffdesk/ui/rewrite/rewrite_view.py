@@ -30,6 +30,8 @@ NO_CLIPBOARD = "The clipboard has no text to paste"
 NOTHING_LEFT = "No more rows to review"
 LOW = 440
 """Height of the view below which the current row has no pane of its own."""
+LOWEST = 240
+"""Height below which nothing is said that isn't needed for the work."""
 
 
 class RewriteView(QFrame):
@@ -66,6 +68,7 @@ class RewriteView(QFrame):
         self._themes = themes
         self._sheet: SheetView | None = None
         self._is_limited = False
+        self._notice = ""
         self.setProperty("kind", "page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Rewrite")
@@ -132,7 +135,8 @@ class RewriteView(QFrame):
 
     def set_notice(self, text: str) -> None:
         """One line on what the model can't do; empty takes it away."""
-        self.notice.say(text, "")
+        self._notice = text
+        self._fit()
 
     def set_status(self, status: RewriteStatus) -> None:
         """Show how far the work is."""
@@ -281,6 +285,8 @@ class RewriteView(QFrame):
         """Where it is low the rows need all the room; the pane comes when something is written in it."""
         is_low = self.height() < self._themes.px(LOW)
         self.detail.setVisible(not is_low or self.detail.is_writing)
+        has_room = self.height() >= self._themes.px(LOWEST)
+        self.notice.say(self._notice if has_room else "", "")
 
     def _dress(self) -> None:
         scale_spacing(self, self._themes.scale)

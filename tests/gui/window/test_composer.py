@@ -148,6 +148,10 @@ def test_what_is_dropped_elsewhere_is_asked_about(window: MainWindow, tmp_path: 
     assert isinstance(found, Dropped)
     assert found.sources == (scans, tmp_path / "b.pdf", tmp_path / "c.jpg")
     assert found.images == (scans / "a.png", tmp_path / "c.jpg")
+    assert (found.has_pdf, found.noun) == (True, "item")
+    assert Dropped(sources=(scans,)).noun == "folder"
+    assert Dropped(sources=(tmp_path / "b.pdf", b"a picture")).noun == "file"
+    assert Dropped(sources=(b"a picture",)).noun == "image"
 
 
 def test_a_table_is_no_image_and_other_places_get_what_is_dropped_on_them(window: MainWindow, tmp_path: Path) -> None:

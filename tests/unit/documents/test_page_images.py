@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,13 +23,6 @@ from tests.unit.documents.papers import sheet, write_endless_pdf, write_heic, wr
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 ORIENTATION = 0x0112
-
-
-@pytest.fixture(scope="module")
-def recogniser() -> Iterator[Recogniser]:
-    made = Recogniser(idle_seconds=600)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -30,14 +30,6 @@ PATIENCE = 120.0
 """Seconds after which a test gives up; nothing is measured by it."""
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
-
-
-@pytest.fixture(scope="module")
-def recogniser() -> Iterator[Recogniser]:
-    """One for the module: starting it takes seconds."""
-    made = Recogniser(idle_seconds=600)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,6 @@ from diffdesk.documents.recogniser import Recogniser
 from diffdesk.documents.sources import Refused, find_pages
 from tests.unit.documents.drawing import animation, corners, png_that_claims
 from tests.unit.documents.papers import sheet, write_heic, write_locked_pdf, write_pdf, write_tiff
-
-
-@pytest.fixture(scope="module")
-def recogniser() -> Iterator[Recogniser]:
-    made = Recogniser(idle_seconds=600)
-    yield made
-    made.close()
 
 
 def names(found: Sequence[PageSource | Refused]) -> list[str]:

@@ -28,6 +28,7 @@ from diffdesk.tasks.chat import build_prompt
 from diffdesk.tasks.correction import INSTRUCTION, correct_in_turns
 from diffdesk.tasks.draft_start import draft_start
 from diffdesk.tasks.read_lines import word_confidence
+from diffdesk.tasks.task_run import TaskRun
 from tests.unit.backends import tiny
 from tests.unit.backends.ggml.models import as_gguf
 from tests.unit.documents import drawing
@@ -123,7 +124,8 @@ def test_draft_and_confidence_reach_the_model_and_steps_are_counted(denoiser: De
     page = Path("page.png")
     request = RunRequest(TaskKind.CORRECT, (Message(Role.USER, TEXT),), read_lines=lines(page))
     settings = SamplerSettings.resolve(GenerationParameters(), denoiser.defaults)
-    events = list(correct_in_turns(denoiser, request, settings, SEED, lambda _: None, lambda: False, is_warm=True))
+    run = TaskRun(denoiser, request, settings, SEED, lambda _: None, lambda: False)
+    events = list(correct_in_turns(run, is_warm=True))
     opened = [one for one in events if isinstance(one, CanvasOpened)]
     deltas = [one for one in events if isinstance(one, StepDelta)]
     assert opened[0].is_warm

@@ -19,6 +19,7 @@ from diffdesk.core.requests import ModelSpec, RunRequest, TaskKind
 from diffdesk.core.sampler import SamplerSettings
 from diffdesk.tasks.chat import chat
 from diffdesk.tasks.runner import run_task
+from diffdesk.tasks.task_run import TaskRun
 from tests.unit.backends import tiny
 
 
@@ -90,7 +91,7 @@ def test_room_that_the_context_lacks_is_not_promised(blind: Denoiser) -> None:
     asked = RunRequest(
         TaskKind.CHAT, (Message(Role.USER, "a" * 1990),), GenerationParameters(canvases=64, seed=1, steps=1)
     )
-    events = list(chat(blind, asked, _settings(blind), 1, lambda event: None, lambda: False))
+    events = list(chat(TaskRun(blind, asked, _settings(blind), 1, lambda event: None, lambda: False)))
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert finished.stats.canvases <= 3

@@ -23,6 +23,7 @@ from diffdesk.core.sampler import SamplerSettings
 from diffdesk.core.trace import CanvasClosed, CanvasOpened, StepDelta
 from diffdesk.tasks.correction import INSTRUCTION, LOOK, correct_in_turns, fitting_length
 from diffdesk.tasks.runner import run_task
+from diffdesk.tasks.task_run import TaskRun
 from tests.unit.core.table_model import TableDenoiser
 from tests.unit.tasks.scripted_chat import ScriptedChat
 
@@ -92,7 +93,7 @@ def test_a_canvas_that_is_as_long_as_it_has_to_be_is_asked_for_where_work_is_to_
         message = Message(Role.USER, "a cot")
         settings = SamplerSettings.resolve(GenerationParameters(refresh=refresh), denoiser.defaults)
         request = RunRequest(TaskKind.CORRECT, (message,))
-        events = correct_in_turns(denoiser, request, settings, 1, lambda _event: None, lambda: False)
+        events = correct_in_turns(TaskRun(denoiser, request, settings, 1, lambda _event: None, lambda: False))
         opened = next(event for event in events if isinstance(event, CanvasOpened))
         assert len(opened.ids) == length
 
@@ -307,7 +308,7 @@ def test_a_run_that_is_left_removes_its_pictures(page: Path) -> None:
     message = Message(Role.USER, text, (ImageRef(page, "page"),))
     request = RunRequest(TaskKind.CORRECT, (message,), read_lines=read(text, page))
     settings = SamplerSettings.resolve(GenerationParameters(), denoiser.defaults)
-    running = correct_in_turns(denoiser, request, settings, 1, lambda _: None, lambda: False)
+    running = correct_in_turns(TaskRun(denoiser, request, settings, 1, lambda _: None, lambda: False))
     assert isinstance(running, Generator)
     while not denoiser.starts:
         next(running)
