@@ -198,7 +198,7 @@ def _sample(life: _Life, pid: int, is_over: threading.Event) -> None:
 def measure(pages: int, folder: Path) -> dict[str, Any]:
     """Both lives of the program, and what they left behind."""
     pdf, out, profile = folder / "document.pdf", folder / "searchable.pdf", folder / "profile"
-    profile.mkdir()
+    profile.mkdir(parents=True)
     make_pdf(pdf, pages)
     original = pdf.read_bytes()
     first = live(profile, pdf, out, pages // 2)
