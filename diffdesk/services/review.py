@@ -123,7 +123,7 @@ class Review:
         share = 100 * len(made) / max(1, words)
         parts = [f"{len(made):,} of {words:,} words changed ({share:.1f} %)" if made else "Nothing was changed"]
         if offered:
-            parts.append(f"{offered:,} more suggested for you to decide")
+            parts.append(f"{offered:,} {'more ' if made else ''}suggested for you to decide")
         if held:
             parts.append(f"{held:,} {'line' if held == 1 else 'lines'} left as read for you to decide")
         return "; ".join(parts) + "."

@@ -139,6 +139,8 @@ def test_an_uncertain_word_that_was_decided_is_uncertain_no_more() -> None:
 def test_the_summary_tells_how_much_changed() -> None:
     assert Review(DRAFT, ()).summary() == "Nothing was changed."
     held = Proposal(0, 3, "xyz", 0.9, False, True)
+    offered = Proposal(0, 3, "The", 0.6, is_made=False)
+    assert Review(DRAFT, (offered,)).summary() == "Nothing was changed; 1 suggested for you to decide."
     assert Review(DRAFT, PROPOSALS).summary() == ("3 of 6 words changed (50.0 %); 1 more suggested for you to decide.")
     assert "1 line left as read" in Review(DRAFT, (held,), (), page()).summary()
 
